@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import { badField } from './fault.ts'
+
+declare const kind: unique symbol
+type Id<K extends string> = string & { readonly [kind]: K }
+
+export type ProjectId = Id<'project'>
+export type UserId = Id<'user'>
+/** A node with an agent: Freezer's `client_id`. */
+export type ClientId = Id<'client'>
+export type JobId = Id<'job'>
+export type SessionId = Id<'session'>
+export type ActionId = Id<'action'>
+export type RunId = Id<'run'>
+export type BackupId = Id<'backup'>
+export type RepositoryId = Id<'repository'>
+/** One server process, new at each start. */
+export type ServerId = Id<'server'>
+/** What a run is for: `at:<instant ms>`, `manual:<key>` or `session:<session id>:<tag>`. */
+export type Slot = Id<'slot'>
+
+/** Freezer's ID form; its published documents use up to 64 characters. */
+const idForm = /^[\w-]{1,64}$/
+/** Freezer's CLIENT form: an optional `<prefix>_`, then a host name. */
+const clientForm =
+  /^([\w-]+_)?[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/
+const clientLengthMax = 255
+
+function checked<K extends string>(field: string, text: unknown): Id<K> {
+  if (typeof text !== 'string' || !idForm.test(text))
+    throw badField(field, 'must be 1 to 64 letters, digits, "_" or "-"')
+  return text as Id<K>
+}
+
+/** Each throws Fault('bad_request') naming the field when the text has not the form of such an id. */
+export const projectId = (text: unknown): ProjectId => checked<'project'>('project_id', text)
+export const userId = (text: unknown): UserId => checked<'user'>('user_id', text)
+export const jobId = (text: unknown): JobId => checked<'job'>('job_id', text)
+export const sessionId = (text: unknown): SessionId => checked<'session'>('session_id', text)
+export const actionId = (text: unknown): ActionId => checked<'action'>('action_id', text)
+export const runId = (text: unknown): RunId => checked<'run'>('run_id', text)
+export const backupId = (text: unknown): BackupId => checked<'backup'>('backup_id', text)
+export const repositoryId = (text: unknown): RepositoryId => checked<'repository'>('repository_id', text)
+export const serverId = (text: unknown): ServerId => checked<'server'>('server_id', text)
+
+export function clientId(text: unknown): ClientId {
+  if (typeof text !== 'string' || text.length > clientLengthMax || !clientForm.test(text))
+    throw badField('client_id', 'must be a host name, optionally after a "prefix_"')
+  return text as ClientId
+}
+
+const slotKeyForm = /^[\x21-\x7e]{1,128}$/
+
+/** A UTC instant at which a schedule is due. Milliseconds. */
+export const slotAt = (at: number): Slot => `at:${at}` as Slot
+/** A manual start; the key makes a repeated request the same slot. 1 to 128 printable characters without blanks. */
+export function manualSlot(key: unknown): Slot {
+  if (typeof key !== 'string' || !slotKeyForm.test(key))
+    throw badField('idempotency_key', 'must be 1 to 128 printable characters without blanks')
+  return `manual:${key}` as Slot
+}
+export const sessionSlot = (session: SessionId, tag: number): Slot => `session:${session}:${tag}` as Slot
+/** The slot text back from storage or a message: any of the three forms above. */
+export function slot(text: unknown): Slot {
+  if (typeof text !== 'string' || !/^(at|manual|session):[\x21-\x7e]{1,200}$/.test(text))
+    throw badField('slot', 'unknown form')
+  return text as Slot
+}
+
+/** 128 bits of SHA-256 over the parts, NUL-separated (no part can hold a NUL), as 32 hex digits. */
+function digest(...parts: string[]): string {
+  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32)
+}
+
+/** The same job, client and slot always give the same run: that is why a slot cannot start twice. */
+export const runIdOf = (project: ProjectId, job: JobId, client: ClientId, slot: Slot): RunId =>
+  digest('run', project, job, client, slot) as RunId
+
+/** One catalogue entry for each action of a run that saves something, whichever attempt saved it. */
+export const backupIdOf = (run: RunId, action: number): BackupId =>
+  digest('backup', run, String(action)) as BackupId

@@ -1,0 +1,89 @@
+import type { JobAction, JsonObject } from './action.ts'
+import type { Instant } from './clock.ts'
+import type { ClientId, JobId, ProjectId, SessionId, UserId } from './ids.ts'
+
+/** Trigger fields of Freezer's schedule, as sent and already validated; `triggerOf` says what they mean. */
+export interface ScheduleFields {
+  readonly schedule_date?: string
+  readonly schedule_interval?: string
+  readonly schedule_start_date?: string
+  readonly schedule_end_date?: string
+  readonly schedule_year?: string
+  readonly schedule_month?: string
+  readonly schedule_day?: string
+  readonly schedule_week?: string
+  readonly schedule_day_of_week?: string
+  readonly schedule_hour?: string
+  readonly schedule_minute?: string
+  readonly schedule_second?: string
+}
+
+/** Where a schedule stands. Only the leader moves it, in the transaction that claims a slot. */
+export interface Plan {
+  /** Grows when the user changes the schedule: a claim that read an older one fails. */
+  readonly generation: number
+  /** The next slot; absent: none is due any more. */
+  readonly next?: Instant
+  /** The newest slot that became a run or was skipped. Nothing at or before it fires again. */
+  readonly claimed?: Instant
+  /** Why the newest due slot did not become a run. */
+  readonly skipped?: { readonly slot: Instant; readonly reason: string }
+}
+
+/** What a job of a client without an enrolled agent says of itself: stored as its scheduler sends it. */
+export interface Reported {
+  readonly status: string
+  readonly result: string
+  readonly event: string
+  readonly timeCreated?: number
+  readonly timeStarted: number
+  readonly timeEnded: number
+  readonly currentPid?: number
+}
+
+/** Actions for a client, or for all clients that match a selector, with a schedule. */
+export interface Job {
+  readonly id: JobId
+  readonly project: ProjectId
+  readonly user: UserId
+  /** Absent only with a selector. */
+  readonly client?: ClientId
+  /** Labels that a client must have, all of them. */
+  readonly selector?: Readonly<Record<string, string>>
+  readonly description: string
+  readonly schedule: ScheduleFields
+  readonly actions: readonly JobAction[]
+  readonly session?: SessionId
+  readonly sessionTag: number
+  readonly sessionName?: string
+  /** The optional `firn` object of extensions, as sent. */
+  readonly firn?: JsonObject
+  /** `stopped`: its schedule does not fire. Runs asked for by hand still start. */
+  readonly wanted: 'active' | 'stopped'
+  readonly reported?: Reported
+  readonly plan: Plan
+  readonly createdAt: Instant
+  /** Freezer's `_version`: 1 at creation, one more with each change by a user. */
+  readonly version: number
+}
+
+/** Jobs of many clients that start together; `tag` counts the starts. */
+export interface Session {
+  readonly id: SessionId
+  readonly project: ProjectId
+  readonly user: UserId
+  readonly description: string
+  /** No second start within this time of the last. Seconds. */
+  readonly holdOffS: number
+  readonly tag: number
+  readonly schedule: ScheduleFields
+  readonly jobs: readonly JobId[]
+  readonly firn?: JsonObject
+  /** Other keys, kept as sent. */
+  readonly extra?: JsonObject
+  readonly wanted: 'active' | 'stopped'
+  readonly plan: Plan
+  readonly lastStart?: Instant
+  readonly createdAt: Instant
+  readonly version: number
+}

@@ -1,0 +1,204 @@
+import type { Instant } from './clock.ts'
+import type { ClientId, JobId, ProjectId, RepositoryId, RunId, SessionId, Slot } from './ids.ts'
+import type { Reason, Started, StepReport, Task } from './run.ts'
+
+/**
+ * What travels between a server and an agent, as core values: `proto/wire.ts` turns them into messages and back. The
+ * protocol itself (order of messages, who answers what) is told in proto/firn/v1/agent.proto.
+ */
+
+/** The version of this protocol; a peer states the range that it speaks. */
+export const protocolNow = 1
+
+/** The fencing number: create_revision of the leader's key in etcd. It only grows. */
+export type Epoch = number & { readonly __epoch: unique symbol }
+export const epoch = (n: number): Epoch => n as Epoch
+
+/** What opens a repository. The password is a secret: it lives in memory and on the mTLS stream only. */
+export interface RepositoryAccess {
+  readonly id: RepositoryId
+  readonly engine: string
+  /** For the engine: a directory on the node, or a URL. */
+  readonly location: string
+  readonly password: string
+  /** The repository's own id, when known: a swapped repository is refused. */
+  readonly expectedId?: string
+}
+
+/** "Do this attempt of this run." Taken at most once: the agent's journal decides. */
+export interface Order {
+  readonly run: RunId
+  readonly project: ProjectId
+  readonly job: JobId
+  readonly client: ClientId
+  readonly slot: Slot
+  readonly session?: { readonly id: SessionId; readonly tag: number }
+  readonly attempt: number
+  readonly epoch: Epoch
+  readonly tasks: readonly Task[]
+  /** For each task: how often it was tried before, and how it ended when it did. */
+  readonly before: readonly { readonly tries: number; readonly result?: StepReport['result'] | 'skipped' }[]
+  readonly repositories: readonly RepositoryAccess[]
+  /** Wait for `go` once ready (a member of a session). */
+  readonly hold: boolean
+  /** An order read after this is refused: the server has given it up. Instant of the server. */
+  readonly answerBy: Instant
+  /** The attempt is stopped after this long. Milliseconds. */
+  readonly runMs: number
+}
+
+/** What an agent holds of a run when it says hello. */
+export interface Held {
+  readonly run: RunId
+  readonly attempt: number
+  readonly state: 'armed' | 'running' | 'ended'
+}
+
+export interface EngineProbe {
+  readonly engine: string
+  readonly available: boolean
+  readonly version?: string
+  readonly capabilities: readonly string[]
+  readonly problems: readonly string[]
+}
+
+export interface Hello {
+  readonly client: ClientId
+  readonly project: ProjectId
+  readonly protocol: { readonly from: number; readonly to: number }
+  readonly version: string
+  readonly hostname: string
+  readonly os: string
+  /** New at each start of the agent's process. */
+  readonly incarnation: string
+  readonly engines: readonly EngineProbe[]
+  readonly labels: Readonly<Record<string, string>>
+  /** Every run in the journal that no server has said `committed` for. */
+  readonly held: readonly Held[]
+  /** Runs whose orders the agent would take now. */
+  readonly slots: number
+}
+
+export interface Progress {
+  readonly run: RunId
+  readonly attempt: number
+  readonly step: number
+  readonly phase: Phase
+  /** Bytes, or items for engines that have no bytes. */
+  readonly done: number
+  /** Absent while unknown. */
+  readonly total?: number
+  readonly filesDone?: number
+  readonly filesTotal?: number
+  /** 0 to 1, never going back; absent while the total is unknown. */
+  readonly fraction?: number
+  readonly bytesPerSecond?: number
+  readonly secondsLeft?: number
+  readonly errors: number
+  readonly current?: string
+}
+
+export type Phase = 'prepare' | 'scan' | 'transfer' | 'commit' | 'verify' | 'cleanup'
+
+/** Monotonic nanosecond readings as numbers of microseconds (2^53 µs are 285 years). */
+export interface ClockReading {
+  readonly sequence: number
+  readonly agentSentUs: number
+  readonly serverReceivedUs: number
+  readonly serverSentUs: number
+}
+
+export type ToAgent =
+  | {
+      readonly type: 'welcome'
+      readonly server: string
+      readonly protocol: number
+      readonly beatMs: number
+      readonly silenceMs: number
+    }
+  | { readonly type: 'order'; readonly order: Order }
+  /** Start a held attempt at a reading of this server's monotonic clock. Microseconds. */
+  | {
+      readonly type: 'go'
+      readonly run: RunId
+      readonly attempt: number
+      readonly atUs: number
+      readonly epoch: Epoch
+    }
+  | {
+      readonly type: 'cancel'
+      readonly run: RunId
+      readonly attempt: number
+      readonly why: Reason
+      readonly epoch: Epoch
+    }
+  /** etcd has the report: the agent may forget the attempt. */
+  | { readonly type: 'committed'; readonly run: RunId; readonly attempt: number }
+  | { readonly type: 'clock'; readonly reading: ClockReading }
+  /** This server goes away: connect to another one within `withinMs`, at a random moment. */
+  | { readonly type: 'drain'; readonly withinMs: number }
+  | { readonly type: 'ask'; readonly ask: Ask }
+  /** The servers that take agents, whole; replaces what the agent knew. */
+  | { readonly type: 'servers'; readonly addresses: readonly string[] }
+
+export type ToServer =
+  | { readonly type: 'hello'; readonly hello: Hello }
+  | {
+      readonly type: 'beat'
+      readonly sequence: number
+      readonly agentSentUs: number
+      readonly running: number
+    }
+  /** The journal has it, on disk. `armed`: it waits for its go. */
+  | { readonly type: 'accepted'; readonly run: RunId; readonly attempt: number; readonly armed: boolean }
+  /** It will never do this attempt (`final`), or not now. */
+  | {
+      readonly type: 'refused'
+      readonly run: RunId
+      readonly attempt: number
+      readonly reason: Reason
+      readonly final: boolean
+    }
+  | {
+      readonly type: 'started'
+      readonly run: RunId
+      readonly attempt: number
+      readonly started: StartedReading
+    }
+  /** Answer to a cancel of an attempt that the journal does not have; a later order for it will be refused. */
+  | { readonly type: 'absent'; readonly run: RunId; readonly attempt: number }
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'answer'; readonly answer: Answer }
+  | { readonly type: 'bye'; readonly reason: string }
+
+/** A start on the server's monotonic clock, by the agent's estimate. Microseconds. */
+export interface StartedReading {
+  readonly serverUs: number
+  readonly errorUs: number
+}
+export type { Started }
+
+/** A question about a repository, answered from it while somebody waits. */
+export type Ask = {
+  readonly id: string
+  readonly about: 'browse'
+  readonly repository: RepositoryAccess
+  readonly engineRef: string
+  readonly path: string
+  readonly limit: number
+}
+
+export interface TreeEntry {
+  readonly path: string
+  /** The exact bytes, set only when `path` cannot hold them. */
+  readonly pathBase64?: string
+  readonly type: 'file' | 'dir' | 'symlink' | 'other'
+  readonly size: number
+  /** st_mode's permission bits. */
+  readonly mode: number
+  readonly mtime: string
+}
+
+export type Answer =
+  | { readonly id: string; readonly ok: true; readonly entries: readonly TreeEntry[]; readonly more: boolean }
+  | { readonly id: string; readonly ok: false; readonly reason: Reason }
