@@ -1,0 +1,160 @@
+// Who may import whom, as a table, and the few words that only one folder may spell. architecture.test.ts applies it.
+
+/** What the files of one folder (or one file) may import besides each other. The longest matching path decides. */
+export interface Zone {
+  /** Folder or file, from the root of the checkout. */
+  path: string
+  /** Other zones, by path. */
+  mayImport: string[]
+  /** npm packages; `any` where the folder is not about one technology. */
+  packages: readonly string[] | 'any'
+  /** Node's own modules. */
+  node: readonly string[] | 'any'
+  /** Zones that are loaded only when needed, by `import()`. */
+  mayLoad?: string[]
+}
+
+const PURE = { packages: [], node: [] } as const
+const DOMAIN = { packages: ['zod'], node: 'any' } as const
+
+/**
+ * The dependency rule. A folder of one technology (etcd, gRPC, NATS, disk, engines) appears in nobody's list but its
+ * process's main.ts: everyone else knows only the port that it implements.
+ */
+export const ZONES: Zone[] = [
+  { path: 'core', mayImport: [], ...PURE },
+  { path: 'core/ids.ts', mayImport: ['core'], packages: [], node: ['node:crypto'] },
+  { path: 'proto', mayImport: ['core'], packages: ['@bufbuild/protobuf', '@grpc/grpc-js'], node: [] },
+
+  { path: 'controller/ports', mayImport: ['core'], ...PURE },
+  { path: 'controller/plan', mayImport: ['core'], ...PURE },
+  { path: 'controller/config.ts', mayImport: ['core'], packages: ['yaml', 'zod'], node: 'any' },
+  { path: 'controller/state', mayImport: ['core', 'controller/ports'], ...DOMAIN },
+  {
+    path: 'controller/security',
+    mayImport: ['core', 'controller/ports'],
+    packages: ['@peculiar/x509'],
+    node: 'any',
+  },
+  {
+    path: 'controller/use-cases',
+    mayImport: ['core', 'controller/ports', 'controller/plan', 'controller/state'],
+    ...DOMAIN,
+  },
+  {
+    path: 'controller/reconcile',
+    mayImport: ['core', 'controller/ports', 'controller/plan', 'controller/state', 'controller/use-cases'],
+    ...DOMAIN,
+  },
+  { path: 'controller/memory', mayImport: ['core', 'controller/ports'], packages: [], node: 'any' },
+  {
+    path: 'controller/etcd',
+    mayImport: ['core', 'controller/ports'],
+    packages: ['etcd3', '@grpc/grpc-js', '@grpc/proto-loader'],
+    node: 'any',
+  },
+  {
+    path: 'controller/grpc',
+    mayImport: ['core', 'proto', 'controller/ports'],
+    packages: ['@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check'],
+    node: 'any',
+  },
+  {
+    path: 'controller/nats',
+    mayImport: ['core', 'proto', 'controller/ports'],
+    packages: ['nats'],
+    node: 'any',
+  },
+  {
+    path: 'controller/main.ts',
+    mayImport: ['core', 'proto', 'controller', 'api'],
+    packages: 'any',
+    node: 'any',
+  },
+
+  { path: 'agent/ports', mayImport: ['core'], ...PURE },
+  { path: 'agent/config.ts', mayImport: ['core', 'agent/ports'], packages: ['yaml', 'zod'], node: 'any' },
+  { path: 'agent/work', mayImport: ['core', 'agent/ports'], ...DOMAIN },
+  { path: 'agent/engines', mayImport: ['core', 'agent/ports'], ...DOMAIN },
+  { path: 'agent/freeze', mayImport: ['core', 'agent/ports'], ...DOMAIN },
+  { path: 'agent/disk', mayImport: ['core', 'agent/ports'], ...DOMAIN },
+  {
+    path: 'agent/grpc',
+    mayImport: ['core', 'proto', 'agent/ports'],
+    packages: ['@grpc/grpc-js'],
+    node: 'any',
+  },
+  { path: 'agent/nats', mayImport: ['core', 'proto', 'agent/ports'], packages: ['nats'], node: 'any' },
+  { path: 'agent/main.ts', mayImport: ['core', 'proto', 'agent'], packages: 'any', node: 'any' },
+
+  {
+    path: 'api',
+    mayImport: ['core', 'controller/ports', 'controller/use-cases'],
+    packages: ['hono', '@hono/node-server', 'zod', 'croner'],
+    node: 'any',
+  },
+  {
+    path: 'cli',
+    mayImport: [],
+    packages: 'any',
+    node: 'any',
+    mayLoad: ['controller/main.ts', 'agent/main.ts', 'scripts'],
+  },
+  {
+    path: 'scripts',
+    mayImport: ['core', 'test/support'],
+    packages: 'any',
+    node: 'any',
+    mayLoad: ['controller', 'agent'],
+  },
+  {
+    path: 'scripts/bench',
+    mayImport: ['core', 'proto', 'controller', 'agent', 'api', 'scripts', 'test/support'],
+    packages: 'any',
+    node: 'any',
+  },
+  {
+    path: 'test',
+    mayImport: ['core', 'proto', 'controller', 'agent', 'api', 'cli', 'scripts'],
+    packages: 'any',
+    node: 'any',
+  },
+]
+
+/** What every `*.test.ts` may import in addition: the test helpers, and state in memory instead of a server. */
+export const TEST_FILES_MAY_IMPORT = ['test/support', 'controller/memory', 'scripts/tools.ts']
+
+/** Words that only some files may spell. They are looked for in code, comments left out, test files left out. */
+export interface Wording {
+  /** Shown when it is found. */
+  rule: string
+  pattern: RegExp
+  /** Folders and files that the rule is about. */
+  within: string[]
+  /** Those among them that may spell it. */
+  except: string[]
+}
+
+/** Where keys, subjects, time and chance may be spelled. */
+export const WORDINGS: Wording[] = [
+  {
+    rule: 'only controller/etcd spells an etcd key',
+    pattern: /['"`]\/firn\//,
+    within: ['core', 'proto', 'controller', 'agent', 'api', 'cli', 'scripts'],
+    except: ['controller/etcd'],
+  },
+  {
+    rule: 'only proto/subjects.ts spells a NATS subject',
+    // Not in core and api, where a text that starts so is the path of a field in the documents' `firn` object.
+    pattern: /['"`]firn\.(?!v\d)/,
+    within: ['proto', 'controller', 'agent', 'cli', 'scripts'],
+    except: ['proto/subjects.ts', 'proto/gen'],
+  },
+  {
+    rule: 'pure code takes time and chance as arguments',
+    pattern:
+      /\bDate\.now\b|\bMath\.random\b|\bnew Date\(\s*\)|\bperformance\.|\bprocess\.|\bset(Timeout|Interval|Immediate)\b/,
+    within: ['core', 'controller/plan'],
+    except: [],
+  },
+]
