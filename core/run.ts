@@ -158,6 +158,10 @@ export interface Run {
   readonly client: ClientId
   readonly slot: Slot
   readonly session?: { readonly id: SessionId; readonly tag: number }
+  /** `job`: what the job asks for; its last one is the job's status. `restore`: asked for beside it. */
+  readonly purpose: 'job' | 'restore'
+  /** Runs of one restore request share it. */
+  readonly restore?: string
   readonly createdAt: Instant
   readonly tasks: readonly Task[]
   readonly steps: readonly Step[]

@@ -1,0 +1,101 @@
+import type {
+  Backup,
+  Client,
+  ForeignBackup,
+  JoinToken,
+  Repository,
+  Server,
+  Token,
+} from '../../core/catalogue.ts'
+import type { JobAction } from '../../core/action.ts'
+import type { ProjectId, UserId } from '../../core/ids.ts'
+import type { Instant } from '../../core/clock.ts'
+import type { Job, Session } from '../../core/job.ts'
+import type { Run } from '../../core/run.ts'
+import type { SetRecord } from '../../core/set.ts'
+import type { Kind, Ref, Requirement } from '../ports/backend.ts'
+import type { Epoch } from '../../core/link.ts'
+
+/** An action stored by itself, to be used by jobs. */
+export interface ActionDocument extends JobAction {
+  readonly project: ProjectId
+  readonly user: UserId
+  readonly createdAt: Instant
+  readonly version: number
+}
+
+/** What is stored under each kind. */
+export interface Documents {
+  job: Job
+  session: Session
+  set: SetRecord
+  run: Run
+  client: Client
+  backup: Backup
+  foreign: ForeignBackup
+  action: ActionDocument
+  repository: Repository
+  token: Token
+  join: JoinToken
+  server: Server
+}
+
+export interface Stored<T> {
+  readonly value: T
+  /** Of its last write: what a later write must name. */
+  readonly revision: number
+}
+
+/** One write of a typed transaction. */
+export type Put = {
+  [K in Kind]: {
+    readonly kind: K
+    readonly project: string
+    readonly id: string
+    readonly value: Documents[K]
+  }
+}[Kind]
+
+export interface Transaction {
+  /** Revision 0: must not exist. */
+  readonly requires: readonly Requirement[]
+  readonly puts: readonly Put[]
+  readonly deletes?: readonly Ref[]
+  /** Only while this epoch's leader leads. */
+  readonly epoch?: Epoch
+}
+
+export const put = <K extends Kind>(kind: K, project: string, id: string, value: Documents[K]): Put =>
+  ({ kind, project, id, value }) as Put
+
+export const ref = (kind: Kind, project: string, id: string): Ref => ({ kind, project, id })
+
+/** "It must still be as I read it" (absent: it must not exist). */
+export const unchanged = (
+  kind: Kind,
+  project: string,
+  id: string,
+  read: Stored<unknown> | undefined,
+): Requirement => ({
+  kind,
+  project,
+  id,
+  revision: read?.revision ?? 0,
+})
+
+/**
+ * Documents are stored as `{"v":1, …}`: a later release reads an older one's by its version. Text that cannot be read gives
+ * undefined, and the document is left alone.
+ */
+export const storedVersion = 1
+
+export const encode = (value: object): string => JSON.stringify({ v: storedVersion, ...value })
+
+export function decode<K extends Kind>(_kind: K, text: string): Documents[K] | undefined {
+  try {
+    const { v, ...value } = JSON.parse(text) as { v?: unknown }
+    return v === storedVersion ? (value as unknown as Documents[K]) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,66 @@
+import type { Kind } from '../ports/backend.ts'
+import { Collection, type IndexKeys } from './collection.ts'
+import type { Documents } from './documents.ts'
+
+/** `<project>/<id>`: neither holds a slash. */
+export const scoped = (project: string, id: string): string => `${project}/${id}`
+
+/** The one key of an index that just gathers ("all runs that are not finished"). */
+export const every = '*'
+
+const indexes = {
+  job: {
+    client: (job) => (job.client ? [scoped(job.project, job.client)] : []),
+    session: (job) => (job.session ? [scoped(job.project, job.session)] : []),
+    /** Jobs with a slot to come. */
+    planned: (job) => (job.plan.next !== undefined ? [every] : []),
+  },
+  session: {
+    planned: (session) => (session.plan.next !== undefined ? [every] : []),
+  },
+  set: {
+    session: (set) => [scoped(set.project, set.session)],
+    open: (set) => (set.phase.is === 'ended' ? [] : [every]),
+  },
+  run: {
+    job: (run) => [scoped(run.project, run.job)],
+    client: (run) => [scoped(run.project, run.client)],
+    /** Not finished. */
+    open: (run) => (run.state.is === 'finished' ? [] : [every]),
+    openOfClient: (run) => (run.state.is === 'finished' ? [] : [scoped(run.project, run.client)]),
+    openOfJob: (run) => (run.state.is === 'finished' ? [] : [scoped(run.project, run.job)]),
+    restore: (run) => (run.restore ? [scoped(run.project, run.restore)] : []),
+    set: (run) => (run.session ? [scoped(run.project, `${run.session.id}.${run.session.tag}`)] : []),
+  },
+  client: {
+    /** Clients whose line ends at a server. */
+    server: (client) => (client.line.is === 'up' ? [client.line.server] : []),
+  },
+  backup: {
+    job: (backup) => [scoped(backup.project, backup.job)],
+    client: (backup) => [scoped(backup.project, backup.client)],
+    run: (backup) => [scoped(backup.project, backup.run)],
+    set: (backup) =>
+      backup.session ? [scoped(backup.project, `${backup.session.id}.${backup.session.tag}`)] : [],
+  },
+  foreign: {},
+  action: {},
+  repository: {
+    client: (repository) => (repository.client ? [scoped(repository.project, repository.client)] : []),
+    location: (repository) => [scoped(repository.project, repository.location)],
+  },
+  token: { hash: (token) => [token.hash] },
+  join: { hash: (join) => [join.hash] },
+  server: {},
+} as const satisfies { [K in Kind]: Record<string, IndexKeys<Documents[K]>> }
+
+export type IndexName<K extends Kind> = keyof (typeof indexes)[K] & string
+
+export type Collections = { readonly [K in Kind]: Collection<Documents[K]> }
+
+export function emptyCollections(): Collections {
+  const entries = Object.entries(indexes).map(
+    ([kind, keys]) => [kind, new Collection(keys as Record<string, IndexKeys<never>>)] as const,
+  )
+  return Object.fromEntries(entries) as unknown as Collections
+}

@@ -1,0 +1,139 @@
+import { Fault } from '../../core/fault.ts'
+import type { Clock, Monotonic } from '../../core/clock.ts'
+import type { Backend, Change, Kind, RawTransaction } from '../ports/backend.ts'
+import type { Collection } from './collection.ts'
+import { encode, type Documents, type Stored, type Transaction } from './documents.ts'
+import type { IndexName } from './indexes.ts'
+import { Projection, type Look } from './projection.ts'
+
+/** How long a request waits for this server's projection to catch up. Milliseconds; the API answers within 2 s. */
+const catchUpMs = 1_800
+
+/**
+ * The stored state as this server sees it: reads are lookups in memory and never older than this server's own last write;
+ * writes are fenced transactions. It decides nothing.
+ */
+export class State implements AsyncDisposable {
+  readonly #projection: Projection
+  readonly #backend: Backend
+  readonly #clock: Clock
+  readonly #following: AsyncDisposable
+  #staleSince: Monotonic | undefined
+
+  constructor(backend: Backend, clock: Clock, unreadable?: (what: { kind: Kind; id: string }) => void) {
+    this.#backend = backend
+    this.#clock = clock
+    this.#projection = new Projection(unreadable)
+    this.#staleSince = clock.monotonic()
+    const projection = this.#projection
+    this.#following = backend.follow({
+      reset: (entries, revision) => {
+        projection.reset(entries, revision)
+        this.#staleSince = undefined
+      },
+      changes: (changes, revision) => projection.changes(changes, revision),
+      fresh: (fresh) => {
+        projection.fresh(fresh)
+        this.#staleSince = fresh ? undefined : (this.#staleSince ?? clock.monotonic())
+      },
+    })
+  }
+
+  /** Whether everything stored has been read once. */
+  get loaded(): boolean {
+    return this.#projection.position > 0
+  }
+
+  /** How old the reads may be. Milliseconds; undefined while the store answers. */
+  get staleMs(): number | undefined {
+    return this.#staleSince === undefined ? undefined : this.#clock.monotonic() - this.#staleSince
+  }
+
+  get<K extends Kind>(kind: K, project: string, id: string): Stored<Documents[K]> | undefined {
+    return this.#of(kind).get(project, id)
+  }
+
+  /** All of a project, in order of creation. */
+  of<K extends Kind>(kind: K, project: string): IterableIterator<Stored<Documents[K]>> {
+    return this.#of(kind).of(project)
+  }
+
+  count(kind: Kind, project: string): number {
+    return this.#of(kind).count(project)
+  }
+
+  total(kind: Kind): number {
+    return this.#of(kind).size
+  }
+
+  where<K extends Kind>(kind: K, index: IndexName<K>, key: string): IterableIterator<Stored<Documents[K]>> {
+    return this.#of(kind).where(index, key)
+  }
+
+  countWhere<K extends Kind>(kind: K, index: IndexName<K>, key: string): number {
+    return this.#of(kind).countWhere(index, key)
+  }
+
+  /** Of all projects. */
+  *all<K extends Kind>(kind: K): IterableIterator<Stored<Documents[K]>> {
+    for (const [, , stored] of this.#of(kind).all()) yield stored
+  }
+
+  /** Calls `listener` after each change, own commits included, once each. It must be quick and not throw. */
+  onLook(listener: (look: Look) => void): () => void {
+    return this.#projection.onLook(listener)
+  }
+
+  /**
+   * Stores all of `transaction` or nothing, and shows it to this process's reads before it resolves. Throws Fault
+   * 'stale_write', 'fenced' or 'store_down' (the outcome is then unknown; ids that are functions of the request make it
+   * safe to repeat).
+   */
+  async commit(transaction: Transaction): Promise<number> {
+    const raw = rawOf(transaction)
+    const revision = await this.#backend.commit(raw)
+    for (const write of raw.writes) this.#projection.apply({ ...write, revision } as Change)
+    return revision
+  }
+
+  /** Waits until reads show everything that any server had acknowledged when it was called. Fault 'store_down' after 1.8 s. */
+  async catchUp(): Promise<void> {
+    const revision = await this.#backend.revision()
+    const giveUp = new AbortController()
+    const tooLong = this.#clock.sleep(catchUpMs, giveUp.signal).then(
+      () => 'late' as const,
+      () => 'done' as const,
+    )
+    const outcome = await Promise.race([
+      this.#projection.reached(revision).then(() => 'done' as const),
+      tooLong,
+    ])
+    giveUp.abort()
+    if (outcome === 'late') throw new Fault('store_down', 'the store does not answer in time')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#following[Symbol.asyncDispose]()
+  }
+
+  #of<K extends Kind>(kind: K): Collection<Documents[K]> {
+    return this.#projection.collections[kind]
+  }
+}
+
+function rawOf(transaction: Transaction): RawTransaction {
+  return {
+    requires: transaction.requires,
+    writes: [
+      ...transaction.puts.map(({ kind, project, id, value }) => ({
+        kind,
+        project,
+        id,
+        text: encode(value),
+        ...(kind === 'server' ? { whileAlive: true as const } : {}),
+      })),
+      ...(transaction.deletes ?? []).map((gone) => ({ ...gone, text: undefined })),
+    ],
+    ...(transaction.epoch === undefined ? {} : { epoch: transaction.epoch }),
+  }
+}
