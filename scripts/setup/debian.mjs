@@ -18,6 +18,7 @@ export function hasApt() {
  * @returns {string} a new folder with their files (`usr/bin/...`), for the caller to remove
  */
 export function fetchDebianPackages(packages) {
+  removeLeftovers()
   const work = fs.mkdtempSync(path.join(toolsDir, 'apt-'))
   const downloads = path.join(work, 'downloads')
   const unpacked = `${work}-unpacked`
@@ -43,6 +44,13 @@ export function fetchDebianPackages(packages) {
     throw error
   } finally {
     fs.rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** What a set-up that was killed left behind. The caller holds the lock, so nobody uses it. */
+function removeLeftovers() {
+  for (const name of fs.readdirSync(toolsDir)) {
+    if (name.startsWith('apt-')) fs.rmSync(path.join(toolsDir, name), { recursive: true, force: true })
   }
 }
 

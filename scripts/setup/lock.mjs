@@ -49,25 +49,30 @@ function tryAcquire() {
     return true
   } catch (error) {
     if (error.code !== 'EEXIST') throw error
-    removeIfOwnerIsDead()
-    return false
+    // The next attempt, after what was left behind is gone, comes at once.
+    return removeIfOwnerIsDead() && tryAcquire()
   } finally {
     fs.rmSync(mine, { force: true })
   }
 }
 
+/** Removes a lock whose owner died; whether it did. */
 function removeIfOwnerIsDead() {
   const owner = ownerOf(LOCK_FILE)
-  if (owner === undefined || isAlive(owner)) return
+  if (owner === undefined || isAlive(owner)) return false
   // Moved aside first and read again: of two that found the owner dead, the slower one may have taken a new lock.
   const aside = `${LOCK_FILE}.dead.${process.pid}`
   try {
     fs.renameSync(LOCK_FILE, aside)
   } catch {
-    return
+    return false
   }
-  if (ownerOf(aside) === owner) fs.rmSync(aside, { force: true })
-  else fs.renameSync(aside, LOCK_FILE)
+  if (ownerOf(aside) !== owner) {
+    fs.renameSync(aside, LOCK_FILE)
+    return false
+  }
+  fs.rmSync(aside, { force: true })
+  return true
 }
 
 function ownerOf(file) {
