@@ -114,30 +114,37 @@ export interface Step {
   readonly endedAt?: Instant
 }
 
-export interface CancelWish {
-  readonly why: Reason
-  readonly at: Instant
-}
-
-/** A field lives in the states that have it. Every state but `finished` has a deadline `by`, after which `expired` is played. */
-export type RunState =
-  /** Not with any agent. `from`: not before (retries, start times). `by`: the start deadline. */
-  | { readonly is: 'waiting'; readonly attempt: number; readonly from: Instant; readonly by: Instant }
+/** A state with an agent, or on its way to one. */
+export type HeldState =
   /** An order for it may be on its way or with the agent. */
-  | { readonly is: 'offered'; readonly attempt: number; readonly at: Instant; readonly by: Instant }
+  | {
+      readonly is: 'offered'
+      readonly attempt: number
+      readonly at: Instant
+      readonly by: Instant
+    }
   /** The agent has it, is ready, and waits for its go. */
   | { readonly is: 'armed'; readonly attempt: number; readonly at: Instant; readonly by: Instant }
   | { readonly is: 'running'; readonly attempt: number; readonly since: Instant; readonly by: Instant }
-  /** Its agent is silent: it may well be working. */
+  /** The agent was, or will be, told to stop it. */
+  | { readonly is: 'cancelling'; readonly attempt: number; readonly why: Reason; readonly by: Instant }
+
+/**
+ * A field lives in the states that have it. Every state but `finished` has a deadline `by`, at which the event `expired` is
+ * played.
+ */
+export type RunState =
+  /** Not with any agent. `from`: not before (retries). `by`: the start deadline. */
+  | { readonly is: 'waiting'; readonly attempt: number; readonly from: Instant; readonly by: Instant }
+  | HeldState
+  /** Its agent is silent: it may well be working. `was`: what it was when it was last heard of, or is wanted to be since. */
   | {
       readonly is: 'unknown'
       readonly attempt: number
       readonly since: Instant
       readonly by: Instant
-      readonly cancel?: CancelWish
+      readonly was: HeldState
     }
-  /** The agent was, or will be, told to stop it. */
-  | { readonly is: 'cancelling'; readonly attempt: number; readonly cancel: CancelWish; readonly by: Instant }
   | { readonly is: 'finished'; readonly result: Result; readonly at: Instant; readonly reason?: Reason }
 
 /** Where the measured start lies, for the start skew of a set. */
