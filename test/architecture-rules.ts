@@ -25,6 +25,8 @@ export const ZONES: Zone[] = [
   { path: 'core', mayImport: [], ...PURE },
   { path: 'core/ids.ts', mayImport: ['core'], packages: [], node: ['node:crypto'] },
   { path: 'proto', mayImport: ['core'], packages: ['@bufbuild/protobuf', '@grpc/grpc-js'], node: [] },
+  // How both processes stay connected to NATS, and what they prove themselves with there.
+  { path: 'proto/nats', mayImport: ['core'], packages: ['nats'], node: 'any' },
 
   { path: 'controller/ports', mayImport: ['core'], ...PURE },
   { path: 'controller/plan', mayImport: ['core'], ...PURE },
@@ -46,7 +48,12 @@ export const ZONES: Zone[] = [
     mayImport: ['core', 'controller/ports', 'controller/plan', 'controller/state', 'controller/use-cases'],
     ...DOMAIN,
   },
-  { path: 'controller/memory', mayImport: ['core', 'controller/ports'], packages: [], node: 'any' },
+  {
+    path: 'controller/memory',
+    mayImport: ['core', 'proto/subjects.ts', 'controller/ports'],
+    packages: [],
+    node: 'any',
+  },
   {
     path: 'controller/etcd',
     mayImport: ['core', 'controller/ports'],
