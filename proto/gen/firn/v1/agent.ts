@@ -223,7 +223,7 @@ export const Result = {
   RESULT_ABORTED: 4,
   /** RESULT_LOST - Nobody can say what became of it. */
   RESULT_LOST: 5,
-  /** RESULT_SKIPPED - Not done, because one before it failed. Only in StepBefore and StepReport. */
+  /** RESULT_SKIPPED - Not done, because one before it failed. Only in StepBefore. */
   RESULT_SKIPPED: 6,
   UNRECOGNIZED: -1,
 } as const;
@@ -364,9 +364,11 @@ export interface Held {
 
 /** Sign of life and clock probe in one. */
 export interface Beat {
+  /** Comes back in the ClockReading. */
   sequence: number;
   /** The agent's monotonic clock when it was sent. */
   agentSentUs: number;
+  /** Attempts under way. */
   running: number;
 }
 
@@ -417,7 +419,7 @@ export interface Progress {
   /** Index of the action. */
   step: number;
   phase: Phase;
-  /** Bytes. */
+  /** Bytes, or items for engines that have no bytes. */
   done: number;
   total?: number | undefined;
   filesDone?: number | undefined;
@@ -429,7 +431,7 @@ export interface Progress {
   bytesPerSecond?: number | undefined;
   secondsLeft?: number | undefined;
   errors: number;
-  /** A path being worked on. Not always valid for anything but showing. */
+  /** A path being worked on, for showing only. */
   current: string;
 }
 
@@ -462,8 +464,11 @@ export interface Bye {
 export interface Welcome {
   /** The server's name, new at each start of its process: offsets of its clock are worthless after a change. */
   serverId: string;
+  /** The version to speak from here on. */
   protocol: number;
+  /** How often the agent sends a Beat. Milliseconds. */
   beatMs: number;
+  /** How long either side waits for a sign of life before it ends the line. Milliseconds. */
   silenceMs: number;
 }
 
@@ -497,6 +502,7 @@ export interface Order {
 }
 
 export interface StepBefore {
+  /** How often the action was begun in earlier attempts. */
   tries: number;
   /** Unspecified: to be done. */
   result: Result;
@@ -505,6 +511,7 @@ export interface StepBefore {
 export interface RepositoryAccess {
   id: string;
   engine: string;
+  /** For the engine: a directory on the node, or a URL. */
   location: string;
   /** Secret. */
   password: string;
@@ -541,10 +548,14 @@ export interface Drain {
 /** Look into a backup while somebody waits. */
 export interface Ask {
   id: string;
-  repository?: RepositoryAccess | undefined;
+  repository?:
+    | RepositoryAccess
+    | undefined;
+  /** The engine's own name for the backup. */
   engineRef: string;
-  /** Raw bytes: paths need not be UTF-8. */
+  /** The folder to list, in UTF-8. */
   path: Buffer;
+  /** At most so many entries. */
   limit: number;
 }
 
@@ -4469,8 +4480,14 @@ export const Reason: MessageFns<Reason> = {
   },
 };
 
+/** buf:lint:ignore SERVICE_SUFFIX */
 export type AgentLineService = typeof AgentLineService;
 export const AgentLineService = {
+  /**
+   * The two message types are named by direction, for there is one stream and no request has one response.
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+   */
   connect: {
     path: "/firn.v1.AgentLine/Connect" as const,
     requestStream: true as const,
@@ -4483,10 +4500,20 @@ export const AgentLineService = {
 } as const;
 
 export interface AgentLineServer extends UntypedServiceImplementation {
+  /**
+   * The two message types are named by direction, for there is one stream and no request has one response.
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+   */
   connect: handleBidiStreamingCall<ToServer, ToAgent>;
 }
 
 export interface AgentLineClient extends Client {
+  /**
+   * The two message types are named by direction, for there is one stream and no request has one response.
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+   */
   connect(): ClientDuplexStream<ToServer, ToAgent>;
   connect(options: Partial<CallOptions>): ClientDuplexStream<ToServer, ToAgent>;
   connect(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<ToServer, ToAgent>;

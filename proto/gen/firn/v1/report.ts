@@ -100,6 +100,7 @@ export interface StepReport {
     | undefined;
   /** The first ones, at most 256 kB together; the rest is in the run's log. */
   itemErrors: ItemError[];
+  /** All of them. */
   itemErrorCount: number;
   /** The agent's wall clock. */
   startedAtMs: number;
@@ -130,7 +131,7 @@ export interface Saved {
 }
 
 export interface ItemError {
-  /** Raw bytes: paths need not be UTF-8. */
+  /** Raw bytes: paths need not be UTF-8. Empty when the error is about no path. */
   path: Buffer;
   /** errno name when known. */
   code: string;
