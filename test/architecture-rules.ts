@@ -35,7 +35,7 @@ export const ZONES: Zone[] = [
   {
     path: 'controller/security',
     mayImport: ['core', 'controller/ports'],
-    packages: ['@peculiar/x509'],
+    packages: ['@peculiar/x509', 'reflect-metadata'],
     node: 'any',
   },
   {
@@ -63,7 +63,7 @@ export const ZONES: Zone[] = [
   {
     path: 'controller/grpc',
     mayImport: ['core', 'proto', 'controller/ports'],
-    packages: ['@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check'],
+    packages: ['@grpc/grpc-js', '@grpc/proto-loader', '@grpc/reflection', 'grpc-health-check'],
     node: 'any',
   },
   {
@@ -89,6 +89,12 @@ export const ZONES: Zone[] = [
     path: 'agent/grpc',
     mayImport: ['core', 'proto', 'agent/ports'],
     packages: ['@grpc/grpc-js'],
+    node: 'any',
+  },
+  {
+    path: 'agent/security',
+    mayImport: ['core', 'agent/ports'],
+    packages: ['@peculiar/x509', 'reflect-metadata'],
     node: 'any',
   },
   { path: 'agent/nats', mayImport: ['core', 'proto', 'agent/ports'], packages: ['nats'], node: 'any' },
