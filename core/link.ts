@@ -168,6 +168,8 @@ export type ToServer =
   /** Answer to a cancel of an attempt that the journal does not have; a later order for it will be refused. */
   | { readonly type: 'absent'; readonly run: RunId; readonly attempt: number }
   | { readonly type: 'progress'; readonly progress: Progress }
+  /** The attempt is over and its report is being published; said again now and then until `committed` comes. */
+  | { readonly type: 'ended'; readonly run: RunId; readonly attempt: number }
   | { readonly type: 'answer'; readonly answer: Answer }
   | { readonly type: 'bye'; readonly reason: string }
 

@@ -55,6 +55,8 @@ function toServerCase(message: ToServer): WireToServer {
       return { $case: 'absent', value: attempt(message) }
     case 'progress':
       return { $case: 'progress', value: wireFromProgress(message.progress) }
+    case 'ended':
+      return { $case: 'ended', value: attempt(message) }
     case 'answer':
       return { $case: 'answer', value: wireFromAnswer(message.answer) }
     case 'bye':
@@ -91,6 +93,8 @@ export function toServerFromWire(received: wire.ToServer): ToServer {
       return { type: 'absent', ...attemptFromWire(message.value) }
     case 'progress':
       return { type: 'progress', progress: progressFromWire(message.value) }
+    case 'ended':
+      return { type: 'ended', ...attemptFromWire(message.value) }
     case 'answer':
       return { type: 'answer', answer: answerFromWire(message.value) }
     case 'bye':

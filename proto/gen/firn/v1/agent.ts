@@ -304,6 +304,7 @@ export interface ToServer {
     | { $case: "progress"; value: Progress }
     | { $case: "answer"; value: Answer }
     | { $case: "bye"; value: Bye }
+    | { $case: "ended"; value: Ended }
     | undefined;
 }
 
@@ -457,6 +458,15 @@ export interface TreeEntry {
   mtime: string;
 }
 
+/**
+ * The attempt is over and its report is being published. Said again every 30 s until Committed comes, so that an agent whose
+ * report another server has stored learns of it.
+ */
+export interface Ended {
+  runId: string;
+  attempt: number;
+}
+
 export interface Bye {
   reason: string;
 }
@@ -605,6 +615,9 @@ export const ToServer: MessageFns<ToServer> = {
       case "bye":
         Bye.encode(message.message.value, writer.uint32(74).fork()).join();
         break;
+      case "ended":
+        Ended.encode(message.message.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -694,6 +707,14 @@ export const ToServer: MessageFns<ToServer> = {
             message.message = { $case: "bye", value: Bye.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.message = { $case: "ended", value: Ended.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -726,6 +747,8 @@ export const ToServer: MessageFns<ToServer> = {
         ? { $case: "answer", value: Answer.fromJSON(object.answer) }
         : isSet(object.bye)
         ? { $case: "bye", value: Bye.fromJSON(object.bye) }
+        : isSet(object.ended)
+        ? { $case: "ended", value: Ended.fromJSON(object.ended) }
         : undefined,
     };
   },
@@ -750,6 +773,8 @@ export const ToServer: MessageFns<ToServer> = {
       obj.answer = Answer.toJSON(message.message.value);
     } else if (message.message?.$case === "bye") {
       obj.bye = Bye.toJSON(message.message.value);
+    } else if (message.message?.$case === "ended") {
+      obj.ended = Ended.toJSON(message.message.value);
     }
     return obj;
   },
@@ -811,6 +836,12 @@ export const ToServer: MessageFns<ToServer> = {
       case "bye": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "bye", value: Bye.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "ended": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "ended", value: Ended.fromPartial(object.message.value) };
         }
         break;
       }
@@ -3006,6 +3037,95 @@ export const TreeEntry: MessageFns<TreeEntry> = {
     message.size = object.size ?? 0;
     message.mode = object.mode ?? 0;
     message.mtime = object.mtime ?? "";
+    return message;
+  },
+};
+
+function createBaseEnded(): Ended {
+  return { runId: "", attempt: 0 };
+}
+
+export const Ended: MessageFns<Ended> = {
+  encode(message: Ended, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).uint32(message.attempt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Ended {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnded();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Ended {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+    };
+  },
+
+  toJSON(message: Ended): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Ended>, I>>(base?: I): Ended {
+    return Ended.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Ended>, I>>(object: I): Ended {
+    const message = createBaseEnded();
+    message.runId = object.runId ?? "";
+    message.attempt = object.attempt ?? 0;
     return message;
   },
 };
