@@ -79,3 +79,14 @@ export const runIdOf = (project: ProjectId, job: JobId, client: ClientId, slot: 
 /** One catalogue entry for each action of a run that saves something, whichever attempt saved it. */
 export const backupIdOf = (run: RunId, action: number): BackupId =>
   digest('backup', run, String(action)) as BackupId
+
+/** A place on a node is one repository of that node, however often it is named. */
+export const repositoryIdOf = (
+  project: ProjectId,
+  client: ClientId,
+  engine: string,
+  location: string,
+): RepositoryId => digest('repository', project, client, engine, location) as RepositoryId
+
+/** One restore request: the same caller's key is the same request. */
+export const restoreIdOf = (project: ProjectId, key: string): string => digest('restore', project, key)

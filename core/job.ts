@@ -67,6 +67,14 @@ export interface Job {
   readonly version: number
 }
 
+/** What the scheduler of a client without an agent says of its job's part in the newest round. Seconds since the epoch; -1: never. */
+export interface ExternalMember {
+  readonly status: '' | 'running' | 'completed'
+  readonly result: string
+  readonly timeStarted: number
+  readonly timeEnded: number
+}
+
 /** Jobs of many clients that start together; `tag` counts the starts. */
 export interface Session {
   readonly id: SessionId
@@ -84,6 +92,8 @@ export interface Session {
   readonly wanted: 'active' | 'stopped'
   readonly plan: Plan
   readonly lastStart?: Instant
+  /** By job: only those whose schedulers started or ended them in the round of `tag`. */
+  readonly external?: Readonly<Record<string, ExternalMember>>
   readonly createdAt: Instant
   readonly version: number
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import type { ProjectId, UserId } from '../../core/ids.ts'
+import type { ClientId, ProjectId, UserId } from '../../core/ids.ts'
 import type { Role } from '../../core/catalogue.ts'
 import type { State } from '../state/state.ts'
 
@@ -33,6 +33,8 @@ export interface Context {
   readonly sealer: Sealer
   readonly secrets: Secrets
   readonly settings: Settings
+  /** Whether the client's line ends at this server now. */
+  holdsLine(project: ProjectId, client: ClientId): boolean
 }
 
 export interface Settings {

@@ -1,0 +1,117 @@
+import type { Instant } from '../../core/clock.ts'
+import type { Held } from '../../core/link.ts'
+import type { RunEvent } from '../../core/run-machine.ts'
+import type { Run, RunState } from '../../core/run.ts'
+import type { SetRecord } from '../../core/set.ts'
+
+/** Where the run's client can be reached, as this server sees it. */
+export type LineView =
+  /** Its line ends here. `held`: what its hello said of this run, until that has been played; `sent`: what it was sent. */
+  | { readonly is: 'here'; readonly hello: Hello; readonly sent: Sent | undefined }
+  | { readonly is: 'elsewhere' }
+  | { readonly is: 'none'; readonly since: Instant }
+
+export type Hello = { readonly played: true } | { readonly played: false; readonly held: Held | undefined }
+
+/** What this line was last sent for the run. */
+export interface Sent {
+  readonly what: 'order' | 'go' | 'cancel'
+  readonly attempt: number
+  readonly at: Instant
+}
+
+export type DispatchStep =
+  /** Store the run after this event, then look again. */
+  | { readonly do: 'play'; readonly event: RunEvent }
+  /** `hold`: it shall wait for its go. */
+  | { readonly do: 'order'; readonly attempt: number; readonly hold: boolean }
+  | { readonly do: 'go'; readonly attempt: number; readonly goAtUs: number }
+  | { readonly do: 'cancel'; readonly attempt: number }
+  | { readonly do: 'sleep'; readonly until: Instant }
+  | { readonly do: 'nothing' }
+
+/** A message that was not answered is sent again after this. Milliseconds. Repeating is harmless: the journal decides. */
+export const resendMs = 10_000
+
+/**
+ * How long a client may be without a line before its runs are shown as unknown. Milliseconds. A server that hands over, or a
+ * short cut, is not worth two writes for each run.
+ */
+export const silentMs = 3_000
+
+/**
+ * What is to be done for a run now, by what is stored and where its client is. Asked again after every change; reads nothing.
+ * `leads`: this server looks after the runs of clients that have no line.
+ */
+export function dispatch(run: Run, set: SetRecord | undefined, line: LineView, leads: boolean, now: Instant): DispatchStep {
+  const { state } = run
+  if (state.is === 'finished') return { do: 'nothing' }
+  switch (line.is) {
+    case 'here':
+      return whileHere(state, set, line, now)
+    case 'elsewhere':
+      return { do: 'nothing' }
+    case 'none':
+      return leads ? whileNone(state, line.since, now) : { do: 'nothing' }
+  }
+}
+
+type Open = Exclude<RunState, { is: 'finished' }>
+
+function whileHere(
+  state: Open,
+  set: SetRecord | undefined,
+  { hello, sent }: Extract<LineView, { is: 'here' }>,
+  now: Instant,
+): DispatchStep {
+  if (!hello.played) return { do: 'play', event: { type: 'back', held: hello.held } }
+  if (state.by <= now) return { do: 'play', event: { type: 'expired' } }
+  switch (state.is) {
+    case 'waiting':
+      return state.from <= now ? { do: 'play', event: { type: 'offered' } } : sleep(state.from, state.by)
+    case 'offered':
+      return (
+        again(sent, 'order', state, now) ?? {
+          do: 'order',
+          attempt: state.attempt,
+          hold: set?.phase.is === 'preparing',
+        }
+      )
+    case 'armed': {
+      const { attempt } = state
+      if (set?.phase.is === 'started')
+        return again(sent, 'go', state, now) ?? { do: 'go', attempt, goAtUs: set.phase.goAtUs }
+      // Its set is gone or over: nobody will start it.
+      if (set === undefined || set.phase.is === 'ended') return { do: 'play', event: { type: 'expired' } }
+      return { do: 'sleep', until: state.by }
+    }
+    case 'running':
+      return { do: 'sleep', until: state.by }
+    case 'cancelling':
+      return again(sent, 'cancel', state, now) ?? { do: 'cancel', attempt: state.attempt }
+    case 'unknown':
+      // The hello has been played and said nothing of it that changed anything: ask what it is by what it was.
+      return { do: 'play', event: { type: 'back', held: undefined } }
+  }
+}
+
+function whileNone(state: Open, since: Instant, now: Instant): DispatchStep {
+  if (state.by <= now) return { do: 'play', event: { type: 'expired' } }
+  if (state.is === 'waiting' || state.is === 'unknown') return { do: 'sleep', until: state.by }
+  const silentAt = (since + silentMs) as Instant
+  return silentAt <= now ? { do: 'play', event: { type: 'silent' } } : sleep(silentAt, state.by)
+}
+
+const sleep = (...instants: Instant[]): DispatchStep => ({ do: 'sleep', until: Math.min(...instants) as Instant })
+
+/** What was sent and is not due again yet: sleep until it is. */
+function again(
+  sent: Sent | undefined,
+  what: Sent['what'],
+  state: { readonly attempt: number; readonly by: Instant },
+  now: Instant,
+): DispatchStep | undefined {
+  if (sent?.what !== what || sent.attempt !== state.attempt) return undefined
+  const due = (sent.at + resendMs) as Instant
+  return due > now ? sleep(due, state.by) : undefined
+}

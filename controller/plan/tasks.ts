@@ -1,0 +1,135 @@
+import type { Action, JobAction } from '../../core/action.ts'
+import type { Backup, Repository } from '../../core/catalogue.ts'
+import type { Instant } from '../../core/clock.ts'
+import { meaningOf } from '../../core/freezer-action.ts'
+import {
+  repositoryIdOf,
+  type ClientId,
+  type JobId,
+  type ProjectId,
+  type RepositoryId,
+} from '../../core/ids.ts'
+import { chooseLevel } from '../../core/level.ts'
+import type { Parent, Reason, Task } from '../../core/run.ts'
+import { newestOf } from '../../core/select.ts'
+
+/** What is known when a run is planned. Lookups only. */
+export interface Known {
+  readonly project: ProjectId
+  readonly client: ClientId
+  readonly job: JobId
+  readonly now: Instant
+  /** Where the client's default repository lies. */
+  readonly defaultLocation: string
+  repository(id: RepositoryId): Repository | undefined
+  backup(id: string): Backup | undefined
+  /** Kept backups of a client, in order of creation. */
+  backupsOf(client: ClientId): Iterable<Backup>
+}
+
+/** A repository that a run needs and that is not there yet. */
+export type NewRepository = Pick<Repository, 'id' | 'project' | 'client' | 'engine' | 'location'>
+
+export interface PlannedTasks {
+  readonly tasks: readonly Task[]
+  readonly repositories: readonly NewRepository[]
+}
+
+/** Everything that is decided for a run's actions before it is sent: repository, level, parent, sources. */
+export function planTasks(actions: readonly JobAction[], known: Known): PlannedTasks {
+  const fresh = new Map<RepositoryId, NewRepository>()
+  const tasks = actions.map((entry) => planTask(entry, known, fresh))
+  return { tasks, repositories: [...fresh.values()] }
+}
+
+function planTask(entry: JobAction, known: Known, fresh: Map<RepositoryId, NewRepository>): Task {
+  const meaning = meaningOf(entry.freezer)
+  const base = {
+    actionId: entry.actionId,
+    maxRetries: entry.maxRetries,
+    retryAfterMs: entry.maxRetriesIntervalS * 1_000,
+    mandatory: entry.mandatory,
+  }
+  if ('refusal' in meaning) return { ...base, action: notUnderstood, refusal: meaning.refusal }
+  return { ...base, action: meaning.action, ...decide(meaning.action, known, fresh) }
+}
+
+/** Stands in for an action that has no meaning here; never sent to run. */
+const notUnderstood: Action = { do: 'exec', engine: 'exec', commands: [], timeLimitMs: 0, limits: {} }
+
+type Decided = Pick<Task, 'repository' | 'level' | 'parent' | 'sources' | 'refusal'>
+
+function decide(action: Action, known: Known, fresh: Map<RepositoryId, NewRepository>): Decided {
+  switch (action.do) {
+    case 'exec':
+      return {}
+    case 'backup': {
+      const repository = repositoryFor(action, known, fresh)
+      return typeof repository === 'string'
+        ? { repository, ...levelFor(action, repository, known) }
+        : repository
+    }
+    case 'verify': {
+      const repository = repositoryFor(action, known, fresh)
+      return typeof repository === 'string' ? { repository } : repository
+    }
+    case 'restore':
+      return sourceFor(action, known)
+    case 'forget': {
+      const found = action.backups.flatMap((id) => known.backup(id) ?? [])
+      const [first] = found
+      if (!first || found.length < action.backups.length) return refused('backup_unknown', 'no such backup')
+      return { repository: first.repository, sources: found.map(parentOf) }
+    }
+  }
+}
+
+const refused = (code: string, text: string): { refusal: Reason } => ({ refusal: { code, text } })
+
+const parentOf = (backup: Backup): Parent => ({ backup: backup.id, engineRef: backup.engineRef })
+
+function repositoryFor(
+  action: Exclude<Action, { do: 'exec' }>,
+  known: Known,
+  fresh: Map<RepositoryId, NewRepository>,
+): RepositoryId | { refusal: Reason } {
+  const choice = action.repository
+  if (choice.is === 'named') {
+    const named = known.repository(choice.id)
+    if (!named) return refused('repository_unknown', `no repository ${choice.id}`)
+    return named.id
+  }
+  const location = choice.is === 'place' ? choice.container : known.defaultLocation
+  const { project, client } = known
+  const id = repositoryIdOf(project, client, action.engine, location)
+  if (!known.repository(id)) fresh.set(id, { id, project, client, engine: action.engine, location })
+  return id
+}
+
+function levelFor(
+  action: Extract<Action, { do: 'backup' }>,
+  repository: RepositoryId,
+  known: Known,
+): Pick<Task, 'level' | 'parent'> {
+  const series = [...known.backupsOf(known.client)].filter(
+    (backup) =>
+      backup.job === known.job &&
+      backup.backupName === action.backupName &&
+      backup.repository === repository &&
+      backup.engine === action.engine,
+  )
+  const { level, parent } = chooseLevel(action.levels, series, known.now)
+  return { level, ...(parent ? { parent: parentOf(parent) } : {}) }
+}
+
+function sourceFor(action: Extract<Action, { do: 'restore' }>, known: Known): Decided {
+  const { from } = action
+  const backup =
+    from.is === 'backup'
+      ? known.backup(from.id)
+      : newestOf(known.backupsOf((from.hostname ?? known.client) as ClientId), from)
+  if (!backup) return refused('backup_unknown', 'there is no such backup to restore')
+  if (backup.engine !== action.engine)
+    return refused('wrong_engine', `the backup was made with ${backup.engine}, not ${action.engine}`)
+  return { repository: backup.repository, sources: [parentOf(backup)] }
+}

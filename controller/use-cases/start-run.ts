@@ -1,0 +1,103 @@
+import { Fault, isFault } from '../../core/fault.ts'
+import { manualSlot, runIdOf, type ClientId, type JobId } from '../../core/ids.ts'
+import type { Job } from '../../core/job.ts'
+import type { Run } from '../../core/run.ts'
+import { isEnrolled, matches } from '../../core/select.ts'
+import type { Stored } from '../state/documents.ts'
+import { scoped } from '../state/indexes.ts'
+import type { Caller, Context } from './context.ts'
+import { creating, newRun } from './new-run.ts'
+
+/** Runs that go into one transaction, each with at most one new repository: within etcd's 128 operations. */
+const runsAtOnce = 25
+
+/**
+ * Starts a job now: one run for its client, or for each client that its selector matches. The key makes it one slot: asked
+ * again, the same runs come back. Throws Fault 'not_found', 'conflict' (no enrolled client), 'bad_request' or 'store_down'.
+ */
+export async function startRun(
+  context: Context,
+  caller: Caller,
+  input: { readonly job: JobId; readonly client?: ClientId; readonly key: string },
+): Promise<Stored<Run>[]> {
+  const slot = manualSlot(input.key)
+  const job = context.state.get('job', caller.project, input.job)?.value
+  if (!job) throw new Fault('not_found', `no job ${input.job}`)
+  const clients = clientsOf(context, job).filter(
+    (client) => input.client === undefined || client === input.client,
+  )
+  if (clients.length === 0) throw noClient(job, input.client)
+  const runs: Stored<Run>[] = []
+  for (let from = 0; from < clients.length; from += runsAtOnce) {
+    const chunk = clients.slice(from, from + runsAtOnce)
+    runs.push(
+      ...(await createRuns(
+        context,
+        chunk.map((client) => ({ ...requestOf(job, client), user: caller.user, slot })),
+      )),
+    )
+  }
+  return runs
+}
+
+const requestOf = (job: Job, client: ClientId) => ({
+  project: job.project,
+  job: job.id,
+  client,
+  actions: job.actions,
+})
+
+/** The clients that a job runs on now: those with an enrolled agent. */
+export function clientsOf(context: Pick<Context, 'state'>, job: Job): ClientId[] {
+  const { state } = context
+  const { selector } = job
+  if (!selector) {
+    const client = job.client === undefined ? undefined : state.get('client', job.project, job.client)?.value
+    return client && isEnrolled(client) ? [client.id] : []
+  }
+  const found: ClientId[] = []
+  for (const { value } of state.of('client', job.project))
+    if (isEnrolled(value) && matches(value, selector)) found.push(value.id)
+  return found
+}
+
+function noClient(job: Job, asked: ClientId | undefined): Fault {
+  if (asked !== undefined)
+    return new Fault('conflict', `job ${job.id} does not run on ${asked}`, { field: 'client_id' })
+  const where =
+    job.client === undefined
+      ? 'no enrolled client matches its selector'
+      : `${job.client} has no enrolled agent`
+  return new Fault('conflict', `job ${job.id} cannot start: ${where}`)
+}
+
+/**
+ * Creates runs that do not exist; those that do come back as they are, and so do those of a job that another request
+ * created meanwhile. At most `runsAtOnce` requests.
+ */
+export async function createRuns(
+  context: Context,
+  requests: readonly Parameters<typeof newRun>[1][],
+): Promise<Stored<Run>[]> {
+  const idOf = (request: (typeof requests)[number]) =>
+    runIdOf(request.project, request.job, request.client, request.slot)
+  const stored = (request: (typeof requests)[number]) =>
+    context.state.get('run', request.project, idOf(request))
+  for (let tries = 0; ; tries++) {
+    const missing = requests.filter((request) => !stored(request))
+    if (missing.length === 0) return requests.flatMap((request) => stored(request) ?? [])
+    try {
+      await context.state.commit(creating(missing.map((request) => newRun(context, request))))
+    } catch (error) {
+      if (!isFault(error, 'stale_write') || tries >= 5) throw error
+      await context.state.catchUp() // somebody else made one of them, or their repository
+    }
+  }
+}
+
+/** Whether a run of the job is still open: its next slot would overlap. */
+export const isBusy = (context: Pick<Context, 'state'>, job: Job): boolean => {
+  for (const { value } of context.state.where('run', 'openOfJob', scoped(job.project, job.id)))
+    if (value.purpose === 'job') return true
+  return false
+}

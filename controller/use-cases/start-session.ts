@@ -1,0 +1,167 @@
+import { Fault, isFault } from '../../core/fault.ts'
+import { later } from '../../core/clock.ts'
+import { manualSlot, runIdOf, sessionSlot, type SessionId, type Slot } from '../../core/ids.ts'
+import type { Plan, Session } from '../../core/job.ts'
+import type { Epoch } from '../../core/link.ts'
+import { cancelSetRecord } from '../../core/set-machine.ts'
+import { setIdOf, type Member, type MissingPolicy, type SetRecord } from '../../core/set.ts'
+import { put, ref, unchanged, type Stored } from '../state/documents.ts'
+import { scoped } from '../state/indexes.ts'
+import type { Caller, Context } from './context.ts'
+import { clientsOf } from './start-run.ts'
+
+const triesMax = 8
+
+/**
+ * Starts a session now: `session_tag` + 1 and one start record with its members pinned, in one transaction whatever
+ * their number; runs follow. The key makes it one slot: asked again, the same set comes back. Throws Fault 'not_found', 'conflict'
+ * (no members), 'busy' (inside hold_off, or the last start is still under way) or 'store_down'.
+ */
+export async function startSession(
+  context: Context,
+  caller: Caller,
+  id: SessionId,
+  input: { readonly key: string },
+): Promise<Stored<SetRecord>> {
+  const slot = manualSlot(input.key)
+  for (let tries = 1; ; tries++) {
+    const session = context.state.get('session', caller.project, id)
+    if (!session) throw new Fault('not_found', `no session ${id}`)
+    const known = setOfSlot(context, session.value, slot)
+    if (known) return known
+    refuseBusy(context, session.value)
+    try {
+      return await admit(context, session, slot, {})
+    } catch (error) {
+      if (!isFault(error, 'stale_write') || tries >= triesMax) throw error
+      await context.state.catchUp()
+    }
+  }
+}
+
+/** Why a session cannot be started now, if so: `hold_off` counts from the last start; starts never overlap. */
+export function busyReason(
+  context: Context,
+  session: Session,
+): { code: string; text: string; retryAfterMs?: number } | undefined {
+  const now = context.clock.now()
+  const until = session.lastStart === undefined ? 0 : session.lastStart + session.holdOffS * 1_000
+  if (until > now)
+    return {
+      code: 'hold_off',
+      text: `started less than ${session.holdOffS} s ago; wait ${Math.ceil((until - now) / 1_000)} s`,
+      retryAfterMs: until - now,
+    }
+  for (const { value } of setsOf(context, session))
+    if (value.phase.is !== 'ended')
+      return { code: 'overlap', text: `its start ${value.tag} is still under way` }
+  return undefined
+}
+
+function refuseBusy(context: Context, session: Session): void {
+  const busy = busyReason(context, session)
+  if (busy)
+    throw new Fault(
+      'busy',
+      `session ${session.id}: ${busy.text}`,
+      busy.retryAfterMs === undefined ? {} : { retryAfterMs: busy.retryAfterMs },
+    )
+}
+
+const setsOf = (context: Context, session: Session) =>
+  context.state.where('set', 'session', scoped(session.project, session.id))
+
+function setOfSlot(context: Context, session: Session, slot: Slot): Stored<SetRecord> | undefined {
+  for (const stored of setsOf(context, session)) if (stored.value.slot === slot) return stored
+  return undefined
+}
+
+/** The admitting transaction. `plan` moves the session's schedule with it; `epoch` fences a leader's start. */
+export async function admit(
+  context: Context,
+  before: Stored<Session>,
+  slot: Slot,
+  with_: { readonly plan?: Plan; readonly epoch?: Epoch },
+): Promise<Stored<SetRecord>> {
+  const session = before.value
+  const now = context.clock.now()
+  const tag = session.tag + 1
+  const members = membersOf(context, session, tag)
+  if (members.length === 0)
+    throw new Fault('conflict', `session ${session.id} has no job on a client with an enrolled agent`)
+  const set: SetRecord = {
+    session: session.id,
+    tag,
+    project: session.project,
+    user: session.user,
+    slot,
+    admittedAt: now,
+    members,
+    missing: missingOf(session),
+    phase: { is: 'preparing', by: later(now, context.settings.prepareMs) },
+  }
+  const { project } = session
+  const setId = setIdOf(session.id, tag)
+  const revision = await context.state.commit({
+    requires: [
+      unchanged('session', project, session.id, before),
+      { ...ref('set', project, setId), revision: 0 },
+    ],
+    puts: [
+      put('session', project, session.id, {
+        ...session,
+        tag,
+        lastStart: now,
+        plan: with_.plan ?? session.plan,
+      }),
+      put('set', project, setId, set),
+    ],
+    ...(with_.epoch === undefined ? {} : { epoch: with_.epoch }),
+  })
+  return { value: set, revision }
+}
+
+function membersOf(context: Context, session: Session, tag: number): Member[] {
+  const slot = sessionSlot(session.id, tag)
+  return session.jobs.flatMap((id) => {
+    const job = context.state.get('job', session.project, id)?.value
+    if (!job) return []
+    return clientsOf(context, job).map((client) => ({
+      job: job.id,
+      client,
+      run: runIdOf(session.project, job.id, client, slot),
+    }))
+  })
+}
+
+const missingOf = (session: Session): MissingPolicy =>
+  session.firn?.['missing'] === 'degrade' ? 'degrade' : 'abort'
+
+/** Asks for a whole start to stop. An ended set stays as it is. Throws Fault 'not_found' or 'store_down'. */
+export async function cancelSet(
+  context: Context,
+  caller: Caller,
+  session: SessionId,
+  tag: number,
+): Promise<Stored<SetRecord>> {
+  const id = setIdOf(session, tag)
+  for (let tries = 1; ; tries++) {
+    const before = context.state.get('set', caller.project, id)
+    if (!before) throw new Fault('not_found', `no set ${session} ${tag}`)
+    const value = cancelSetRecord(before.value, {
+      code: 'cancelled',
+      text: `cancelled by ${caller.userName}`,
+    })
+    if (value === before.value) return before
+    try {
+      const revision = await context.state.commit({
+        requires: [unchanged('set', caller.project, id, before)],
+        puts: [put('set', caller.project, id, value)],
+      })
+      return { value, revision }
+    } catch (error) {
+      if (!isFault(error, 'stale_write') || tries >= triesMax) throw error
+      await context.state.catchUp()
+    }
+  }
+}

@@ -1,0 +1,230 @@
+import type {
+  Action,
+  Json,
+  JsonObject,
+  LevelRule,
+  Limits,
+  RepositoryChoice,
+  RestoreChoice,
+} from './action.ts'
+import { backupId, repositoryId } from './ids.ts'
+import { isFault } from './fault.ts'
+import type { Reason } from './run.ts'
+
+/** Either what an action means, or why this release cannot do it: it is stored all the same, and its run says so. */
+export type Meaning = { readonly action: Action } | { readonly refusal: Reason }
+
+/** Seconds an exec may take when nothing is said: Freezer's `timeout` means groups of cloud resources, so it is not taken. */
+const execLimitMs = 3_600_000
+
+class Refused extends Error {
+  readonly code: string
+  constructor(code: string, text: string) {
+    super(text)
+    this.code = code
+  }
+}
+const refuse = (text: string, code = 'unsupported'): never => {
+  throw new Refused(code, text)
+}
+
+/**
+ * What Freezer's open `freezer_action` object means here. Without `engine_name` it is restic in the client's default
+ * repository; with `storage` and `container` the repository that they describe. Never throws.
+ */
+export function meaningOf(freezer: JsonObject): Meaning {
+  try {
+    return { action: actionOf(freezer) }
+  } catch (error) {
+    if (error instanceof Refused) return { refusal: { code: error.code, text: error.message } }
+    if (isFault(error)) return { refusal: { code: 'bad_action', text: error.message } }
+    throw error
+  }
+}
+
+function actionOf(freezer: JsonObject): Action {
+  const what = textOf(freezer, 'action') ?? 'backup'
+  switch (what) {
+    case 'backup':
+      return backupOf(freezer)
+    case 'restore':
+      return restoreOf(freezer)
+    case 'exec':
+      return execOf(freezer)
+    case 'verify':
+      return { do: 'verify', engine: engineOf(freezer), ...scopeOf(freezer), ...common(freezer) }
+    default:
+      return refuse(`this release does not do "${what}"`)
+  }
+}
+
+function common(freezer: JsonObject): { repository: RepositoryChoice; limits: Limits } {
+  return { repository: repositoryOf(freezer), limits: limitsOf(freezer) }
+}
+
+function engineOf(freezer: JsonObject): string {
+  const mode = textOf(freezer, 'mode') ?? 'fs'
+  if (mode !== 'fs') refuse(`this release does not do mode "${mode}"`)
+  return textOf(freezer, 'engine_name') ?? 'restic'
+}
+
+function backupOf(freezer: JsonObject): Action {
+  const engine = engineOf(freezer)
+  const paths = listOf(freezer, 'path_to_backup')
+  if (paths.length === 0) refuse('path_to_backup: is needed', 'bad_action')
+  for (const path of paths) checkPath('path_to_backup', path)
+  return {
+    do: 'backup',
+    engine,
+    backupName: textOf(freezer, 'backup_name') ?? '',
+    paths,
+    excludes: listOf(freezer, 'exclude'),
+    oneFileSystem: flagOf(freezer, 'one_file_system') ?? false,
+    onUnreadable: textOf(freezer, 'on_unreadable') === 'fail' ? 'fail' : 'partial',
+    levels: levelsOf(freezer),
+    ...common(freezer),
+  }
+}
+
+function levelsOf(freezer: JsonObject): LevelRule {
+  const number = (key: string): number | undefined => wholeOf(freezer, key)
+  const [maxLevel, alwaysLevel, restart] = ['max_level', 'always_level', 'restart_always_level'].map(number)
+  return {
+    noIncremental: flagOf(freezer, 'no_incremental') ?? flagOf(freezer, 'incremental') === false,
+    ...(maxLevel === undefined ? {} : { maxLevel }),
+    ...(alwaysLevel === undefined ? {} : { alwaysLevel }),
+    ...(restart === undefined ? {} : { restartAlwaysLevelDays: restart }),
+  }
+}
+
+function restoreOf(freezer: JsonObject): Action {
+  const target = textOf(freezer, 'restore_abs_path') ?? refuse('restore_abs_path: is needed', 'bad_action')
+  checkPath('restore_abs_path', target)
+  return {
+    do: 'restore',
+    engine: engineOf(freezer),
+    from: sourceOf(freezer),
+    include: listOf(freezer, 'include'),
+    target,
+    overwrite: flagOf(freezer, 'overwrite') ?? false,
+    ...common(freezer),
+  }
+}
+
+function sourceOf(freezer: JsonObject): RestoreChoice {
+  const id = textOf(freezer, 'backup_id')
+  if (id !== undefined) return { is: 'backup', id: backupId(id) }
+  const hostname = textOf(freezer, 'hostname')
+  const until = textOf(freezer, 'restore_from_date')
+  const notAfter =
+    until === undefined ? undefined : Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(until) ? until : `${until}Z`)
+  if (notAfter !== undefined && Number.isNaN(notAfter)) refuse('restore_from_date: is no date', 'bad_action')
+  return {
+    is: 'series',
+    backupName:
+      textOf(freezer, 'backup_name') ?? refuse('backup_name: is needed to find the backup', 'bad_action'),
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(notAfter === undefined ? {} : { notAfter }),
+  }
+}
+
+function execOf(freezer: JsonObject): Action {
+  const { command } = freezer
+  const commands =
+    typeof command === 'string'
+      ? command.split('|').map((part) => part.trim().split(/\s+/).filter(Boolean))
+      : [Array.isArray(command) ? command.map((word) => (typeof word === 'string' ? word : '')) : []]
+  if (commands.some(([program]) => !program))
+    refuse('command: must be an argument vector or a string', 'bad_action')
+  const limitS = wholeOf(freezer, 'time_limit')
+  return {
+    do: 'exec',
+    engine: 'exec',
+    commands,
+    timeLimitMs: limitS === undefined ? execLimitMs : limitS * 1_000,
+    limits: limitsOf(freezer),
+  }
+}
+
+function scopeOf(freezer: JsonObject): { scope: 'structure' | 'data'; part?: { n: number; of: number } } {
+  const scope = textOf(freezer, 'scope') === 'data' ? 'data' : 'structure'
+  const [, n, of] = /^(\d+)\/(\d+)$/.exec(textOf(freezer, 'part') ?? '') ?? []
+  return { scope, ...(n === undefined || of === undefined ? {} : { part: { n: Number(n), of: Number(of) } }) }
+}
+
+function repositoryOf(freezer: JsonObject): RepositoryChoice {
+  const named = textOf(freezer, 'repository_id')
+  if (named !== undefined) return { is: 'named', id: repositoryId(named) }
+  const storage = textOf(freezer, 'storage')
+  const container = textOf(freezer, 'container')
+  if (storage === undefined || (container === undefined && storage === 'local')) return { is: 'default' }
+  if (storage !== 'local') return refuse(`this release does not do storage "${storage}"`)
+  checkPath('container', container ?? '')
+  return { is: 'place', storage, container: container ?? '' }
+}
+
+function limitsOf(freezer: JsonObject): Limits {
+  const upload = rateOf(freezer, 'upload_limit')
+  const download = rateOf(freezer, 'download_limit')
+  const nice = wholeOf(freezer, 'nice')
+  const ioLevel = wholeOf(freezer, 'io_level')
+  const ioClass = textOf(freezer, 'io_class')
+  return {
+    ...(upload === undefined ? {} : { uploadKiBs: upload }),
+    ...(download === undefined ? {} : { downloadKiBs: download }),
+    ...(nice === undefined ? {} : { nice: Math.min(nice, 19) }),
+    ...(ioClass === 'idle' || ioClass === 'best-effort' ? { ioClass } : {}),
+    ...(ioLevel === undefined ? {} : { ioLevel: Math.min(ioLevel, 7) }),
+  }
+}
+
+const factors: Record<string, number> = { '': 1, K: 1_024, M: 1_048_576, G: 1_073_741_824 }
+
+/** Freezer's rates: bytes a second, `10K`, `120M`; -1 for none. As KiB a second, at least 1. */
+function rateOf(freezer: JsonObject, key: string): number | undefined {
+  const value = freezer[key]
+  if (value === undefined || value === null || value === '' || Number(value) < 0) return undefined
+  const [, number, unit] =
+    /^(\d+(?:\.\d+)?)([KMG]?)$/.exec(String(value)) ?? refuse(`${key}: is no rate`, 'bad_action')
+  return Math.max(1, Math.round((Number(number) * (factors[unit ?? ''] ?? 1)) / 1_024))
+}
+
+const absent = (value: Json | undefined): boolean => value === undefined || value === null || value === ''
+
+function textOf(freezer: JsonObject, key: string): string | undefined {
+  const value = freezer[key]
+  if (absent(value)) return undefined
+  return typeof value === 'string' ? value : refuse(`${key}: must be a string`, 'bad_action')
+}
+
+/** A string, or an array of strings. */
+function listOf(freezer: JsonObject, key: string): string[] {
+  const value = freezer[key]
+  if (absent(value)) return []
+  const list = Array.isArray(value) ? value : [value]
+  return list.map((item) =>
+    typeof item === 'string' && item !== '' ? item : refuse(`${key}: must be text`, 'bad_action'),
+  )
+}
+
+/** Freezer's documents hold booleans as true, "true", "True", 1 and "". */
+function flagOf(freezer: JsonObject, key: string): boolean | undefined {
+  const value = freezer[key]
+  if (absent(value)) return undefined
+  if (typeof value === 'boolean') return value
+  return ['true', '1', 'yes'].includes(String(value).toLowerCase())
+}
+
+function wholeOf(freezer: JsonObject, key: string): number | undefined {
+  const value = freezer[key]
+  if (absent(value) || value === false) return undefined
+  const number = Number(value)
+  return Number.isSafeInteger(number) && number >= 0
+    ? number
+    : refuse(`${key}: must be a whole number`, 'bad_action')
+}
+
+function checkPath(field: string, path: string): void {
+  if (!path.startsWith('/') || path.includes('\0')) refuse(`${field}: must be an absolute path`, 'bad_action')
+  if (path.split('/').includes('..')) refuse(`${field}: must not hold ".."`, 'bad_action')
+}
