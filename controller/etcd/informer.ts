@@ -1,0 +1,127 @@
+import type * as rpc from 'etcd3'
+import type { Clock } from '../../core/clock.ts'
+import type { Change, Entry, Feed } from '../ports/backend.ts'
+import { backoffMs } from './backoff.ts'
+import type { Connection } from './connection.ts'
+import { isCompacted, isTooLarge } from './failure.ts'
+import { everything, refOf } from './keys.ts'
+import { lookMs, runWatch, silentMs } from './watch.ts'
+
+/** Documents asked for at once in a listing; halved when so many are too large or take too long. */
+const pageSizeMax = 1_000
+
+/** A page of a listing may take longer than a single request: it is large, and nobody waits for it. Milliseconds. */
+const pageMsMax = 5_000
+
+/** What an informer needs of its surroundings. */
+export interface InformerContext {
+  readonly connection: Connection
+  readonly clock: Clock
+  /** Told what went wrong before it is tried again. */
+  readonly trouble: (what: string, cause: unknown) => void
+}
+
+/**
+ * Lists, then watches from behind the listing, for ever; after a compaction it lists again. Its position is the revision of
+ * the last event and moves by nothing else.
+ */
+export function inform({ connection, clock, trouble }: InformerContext, feed: Feed): AsyncDisposable {
+  const stop = new AbortController()
+  const { signal } = stop
+  let position: number | undefined
+  let failures = 0
+  let heardAt = clock.monotonic()
+  let fresh = true
+
+  const heard = () => {
+    heardAt = clock.monotonic()
+    failures = 0
+    if (!fresh) feed.fresh((fresh = true))
+  }
+
+  async function look() {
+    if (position === undefined) {
+      const { entries, revision } = await list(connection, heard, signal)
+      if (signal.aborted) return
+      feed.reset(entries, revision)
+      position = revision
+    }
+    const end = await runWatch(
+      connection,
+      { key: everything.start, end: everything.end, from: position + 1 },
+      {
+        heard,
+        events(events, revision) {
+          const after = position ?? 0
+          const news = events.filter(({ kv }) => Number(kv.mod_revision) > after)
+          const changes = news.flatMap(changeOf)
+          // A consumer that throws has lost its place: it gets everything anew.
+          position = undefined
+          feed.changes(changes, revision)
+          position = revision
+        },
+      },
+      clock,
+      signal,
+    )
+    if (end.why === 'compacted') position = undefined
+    if (end.why === 'broken') trouble('the watch of the store broke', end.cause)
+  }
+
+  async function run() {
+    while (!signal.aborted) {
+      await look().catch((cause: unknown) => trouble('the store cannot be listed', cause))
+      await clock.sleep(backoffMs(clock, failures++), signal).catch(() => {})
+    }
+  }
+
+  async function watchSilence() {
+    while (!signal.aborted) {
+      await clock.sleep(lookMs, signal).catch(() => {})
+      if (!signal.aborted && fresh && clock.monotonic() - heardAt >= silentMs) feed.fresh((fresh = false))
+    }
+  }
+
+  const done = Promise.all([run(), watchSilence()])
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      await done
+    },
+  }
+}
+
+/** Everything as of one revision, in pages. Rejects with an EtcdFailure. */
+async function list(connection: Connection, heard: () => void, signal: AbortSignal) {
+  const entries: Entry[] = []
+  let revision: number | undefined
+  let key = everything.start
+  let limit = pageSizeMax
+  while (!signal.aborted) {
+    const request = { key, range_end: everything.end, limit, ...(revision === undefined ? {} : { revision }) }
+    try {
+      const page = await connection.range(request, pageMsMax)
+      heard()
+      revision ??= Number(page.header.revision)
+      entries.push(...page.kvs.flatMap(entryOf))
+      const last = page.kvs.at(-1)
+      if (!page.more || !last) break
+      key = Buffer.concat([last.key, Buffer.of(0)])
+    } catch (error) {
+      if (isCompacted(error) || !isTooLarge(error) || limit === 1) throw error
+      limit = Math.ceil(limit / 2)
+    }
+  }
+  return { entries, revision: revision ?? 0 }
+}
+
+function entryOf({ key, value, mod_revision }: rpc.IKeyValue): Entry[] {
+  const ref = refOf(key)
+  return ref ? [{ ...ref, text: value.toString('utf8'), revision: Number(mod_revision) }] : []
+}
+
+function changeOf({ type, kv }: rpc.IEvent): Change[] {
+  if (type !== 'Delete') return entryOf(kv)
+  const ref = refOf(kv.key)
+  return ref ? [{ ...ref, text: undefined, revision: Number(kv.mod_revision) }] : []
+}
