@@ -7,7 +7,10 @@ import type { ItemError, Parent, Reason, Result, Saved, Stats } from '../../core
 export interface EngineContext {
   /** `<run>.<attempt>`; goes into the environment of every child, so that orphans are found after a crash. */
   readonly attemptId: string
-  /** Put on what is saved: run, job, client … Values hold no comma. */
+  /**
+   * Put on what is saved: run, step, job, client … Values hold no comma. `run` and `step` (its index) let an engine take
+   * over what an earlier attempt at the step has saved; without them it never does.
+   */
   readonly tags: Readonly<Record<string, string>>
   /** The stable name of the node, for engines that keep one. */
   readonly host: string
@@ -90,6 +93,8 @@ export interface EngineEnd {
   readonly retryable: boolean
   readonly stats?: Stats
   readonly saved?: Saved
+  /** The engine's own id of the repository it worked in: `RepositoryAccess.expectedId` from then on. */
+  readonly repositoryId?: string
 }
 
 /**
@@ -103,7 +108,7 @@ export interface Engine {
   /** Which actions it can do at all. */
   readonly does: readonly Action['do'][]
   run(task: EngineTask, context: EngineContext): AsyncIterable<EngineEvent>
-  /** What lies under `path` of a backup. Throws Fault('tool_failed' | 'unsupported' | 'timeout'). */
+  /** What lies under `path` of a backup. Throws Fault('tool_failed' | 'not_found' | 'unsupported' | 'timeout' | 'cancelled'). */
   browse(
     repository: RepositoryAccess,
     engineRef: string,
