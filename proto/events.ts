@@ -4,7 +4,7 @@ import type { Instant } from '../core/clock.ts'
 import type { ClientId, JobId, ProjectId, RunId } from '../core/ids.ts'
 import { sessionId } from '../core/ids.ts'
 import type { Progress } from '../core/link.ts'
-import { storedRunEvents, subjectOf } from './subjects.ts'
+import { ownRunEvents, subjectOf } from './subjects.ts'
 
 /*
  * The documents that travel on the subjects of events, progress and logs: JSON with names in snake_case. docs/events.md
@@ -23,10 +23,13 @@ interface Told {
 }
 
 /**
- * Subject and text of an event. Undefined for what cannot be told: a part of its subject is missing, or it is a run event
- * that no stream keeps. Fields of `data` that are named as those of the envelope give way to them.
+ * Subject and text of an event. Undefined for what cannot be told: a part of its subject is missing, or it is named as
+ * what has a way of its own (result, log, progress). Fields of `data` that are named as those of the envelope give way to them.
  */
-export function eventMessage(event: Told, at: Instant): { subject: string; document: JsonObject } | undefined {
+export function eventMessage(
+  event: Told,
+  at: Instant,
+): { subject: string; document: JsonObject } | undefined {
   const subject = eventSubject(event)
   if (subject === undefined) return undefined
   const { type, project, client, job, run, set, data } = event
@@ -41,7 +44,7 @@ function eventSubject({ type, project, client, job, set }: Told): string | undef
   if (event === '') return undefined
   switch (type.slice(0, dot)) {
     case 'run':
-      if (client === undefined || job === undefined || !isStored(event)) return undefined
+      if (client === undefined || job === undefined || isOwn(event)) return undefined
       return subjectOf({ about: 'run', project, client, job, event })
     case 'set': {
       const session = set?.slice(0, set.lastIndexOf('.'))
@@ -55,7 +58,7 @@ function eventSubject({ type, project, client, job, set }: Told): string | undef
   }
 }
 
-const isStored = (event: string): boolean => (storedRunEvents as readonly string[]).includes(event)
+const isOwn = (event: string): boolean => (ownRunEvents as readonly string[]).includes(event)
 
 /** Subject and text of a run's progress. */
 export function progressMessage(

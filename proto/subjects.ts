@@ -11,7 +11,7 @@ import type { ClientId, JobId, ProjectId, RunId, SessionId } from '../core/ids.t
  */
 
 export type Subject =
-  /** `event`: `result`, `progress` or one of `storedRunEvents`. */
+  /** `event`: anything but `log`. */
   | {
       readonly about: 'run'
       readonly project: ProjectId
@@ -40,34 +40,27 @@ export type Subject =
       readonly event: string
     }
 
-/**
- * The run events that the stream of events keeps. NATS cannot say "all but", and results, logs and progress share their
- * subjects' form, so each is listed: the run's states, that it came to be, and that a slot was skipped.
- */
-export const storedRunEvents = [
-  'created',
-  'waiting',
-  'offered',
-  'armed',
-  'running',
-  'unknown',
-  'cancelling',
-  'finished',
-  'skipped',
-] as const
+/** Events of runs that are not told by a server but have a way of their own. */
+export const ownRunEvents = ['result', 'log', 'progress'] as const
 
-/** The JetStream streams. Their subjects do not overlap: each message is in one stream at most. */
+/** What the stored copy of an event's subject starts with, instead of `firn`. */
+const storedRoot = 'firn-events'
+
+/**
+ * The JetStream streams. Their subjects do not overlap: each message is in one stream at most.
+ *
+ * Events are published to subjects of the stream's own, and NATS itself publishes them again on their public subject once
+ * they are stored, with the header Nats-Sequence. For only a stream whose subjects hold nothing else can be read for one
+ * project: NATS has no "all run events but results, logs and progress".
+ */
 export const streams = {
   /** Reports of agents, until a server has taken them. */
   results: { name: 'FIRN_RESULTS', subjects: ['firn.*.run.*.*.result'] },
   /** What happened, for operators and for SSE, which resumes by stream sequence. */
   events: {
     name: 'FIRN_EVENTS',
-    subjects: [
-      ...storedRunEvents.map((event) => `firn.*.run.*.*.${event}`),
-      'firn.*.set.*.*',
-      'firn.*.client.*.*',
-    ],
+    subjects: [`${storedRoot}.>`],
+    republish: { src: `${storedRoot}.>`, dest: 'firn.>' },
   },
   /** Log lines of runs. */
   logs: { name: 'FIRN_LOGS', subjects: ['firn.*.run.*.*.log.*'] },
@@ -124,6 +117,15 @@ function subjectOfParts([project, about, ...rest]: (string | undefined)[]): Subj
 
 const isEvent = (text: string | undefined): text is string => text !== undefined && text !== ''
 
+/** Where an event of this subject is published, to be stored. */
+export const storedSubject = (subject: string): string => storedRoot + subject.slice('firn'.length)
+
+/** The public subject of a stored event. */
+export const publicSubject = (stored: string): string => `firn${stored.slice(storedRoot.length)}`
+
+/** The stored events of a project. */
+export const storedProjectSubjects = (project: ProjectId): string => `${storedRoot}.${token(project)}.>`
+
 /** Everything of a project: what an operator of it may subscribe to. */
 export const projectSubjects = (project: ProjectId): string => `firn.${token(project)}.>`
 
@@ -144,7 +146,7 @@ export const agentInbox = (project: ProjectId, client: ClientId): string =>
 export const serverInbox = '_INBOX_SERVER'
 
 /** All that a server publishes and subscribes to besides JetStream's own subjects. */
-export const allSubjects = 'firn.>'
+export const serverSubjects = ['firn.>', `${storedRoot}.>`]
 
 /** Leaves only characters that are a token's in every NATS version: no ".", "*", ">" and no blank. */
 const token = (text: string): string =>

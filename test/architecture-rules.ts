@@ -50,7 +50,7 @@ export const ZONES: Zone[] = [
   },
   {
     path: 'controller/memory',
-    mayImport: ['core', 'proto/subjects.ts', 'controller/ports'],
+    mayImport: ['core', 'proto/subjects.ts', 'proto/events.ts', 'controller/ports'],
     packages: [],
     node: 'any',
   },

@@ -5,7 +5,13 @@ import { Fault } from '../../core/fault.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
 import { credentialsText } from '../../proto/nats/credentials.ts'
 import { keyFromSeed, newKey } from '../../proto/nats/keys.ts'
-import { agentInbox, agentSubjects, allSubjects, projectSubjects, serverInbox } from '../../proto/subjects.ts'
+import {
+  agentInbox,
+  agentSubjects,
+  projectSubjects,
+  serverInbox,
+  serverSubjects,
+} from '../../proto/subjects.ts'
 import { accountJwt, operatorJwt, userJwt } from './jwt.ts'
 import type { Permissions } from './jwt.ts'
 
@@ -161,8 +167,8 @@ function operatorOf(kept: Kept, clock: Pick<Clock, 'now'>): NatsOperator {
       ),
     serverCredentials: () =>
       user('server', {
-        publish: { allow: [allSubjects, '$JS.API.>', '$JS.ACK.>'] },
-        subscribe: { allow: [allSubjects, `${serverInbox}.>`] },
+        publish: { allow: [...serverSubjects, '$JS.API.>', '$JS.ACK.>'] },
+        subscribe: { allow: [...serverSubjects, `${serverInbox}.>`] },
       }),
     operatorCredentials: (project, expiresAt) =>
       user(
