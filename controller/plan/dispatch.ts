@@ -1,4 +1,5 @@
 import type { Instant } from '../../core/clock.ts'
+import type { RunId } from '../../core/ids.ts'
 import type { Held } from '../../core/link.ts'
 import type { RunEvent } from '../../core/run-machine.ts'
 import type { Run, RunState } from '../../core/run.ts'
@@ -6,15 +7,22 @@ import type { SetRecord } from '../../core/set.ts'
 
 /** Where the run's client can be reached, as this server sees it. */
 export type LineView =
-  /** Its line ends here. `held`: what its hello said of this run, until that has been played; `sent`: what it was sent. */
-  | { readonly is: 'here'; readonly hello: Hello; readonly sent: Sent | undefined }
+  /**
+   * Its line ends here. `held`: what the agent has of this run, by its hello and what it said since; `played`: whether
+   * the run has been told of the hello; `sent`: what this line was last sent for it.
+   */
+  | {
+      readonly is: 'here'
+      readonly held: Held | undefined
+      readonly played: boolean
+      readonly sent: Sent | undefined
+    }
   | { readonly is: 'elsewhere' }
   | { readonly is: 'none'; readonly since: Instant }
 
-export type Hello = { readonly played: true } | { readonly played: false; readonly held: Held | undefined }
-
 /** What this line was last sent for the run. */
 export interface Sent {
+  readonly run: RunId
   readonly what: 'order' | 'go' | 'cancel'
   readonly attempt: number
   readonly at: Instant
@@ -43,7 +51,13 @@ export const silentMs = 3_000
  * What is to be done for a run now, by what is stored and where its client is. Asked again after every change; reads nothing.
  * `leads`: this server looks after the runs of clients that have no line.
  */
-export function dispatch(run: Run, set: SetRecord | undefined, line: LineView, leads: boolean, now: Instant): DispatchStep {
+export function dispatch(
+  run: Run,
+  set: SetRecord | undefined,
+  line: LineView,
+  leads: boolean,
+  now: Instant,
+): DispatchStep {
   const { state } = run
   if (state.is === 'finished') return { do: 'nothing' }
   switch (line.is) {
@@ -61,10 +75,10 @@ type Open = Exclude<RunState, { is: 'finished' }>
 function whileHere(
   state: Open,
   set: SetRecord | undefined,
-  { hello, sent }: Extract<LineView, { is: 'here' }>,
+  { held, played, sent }: Extract<LineView, { is: 'here' }>,
   now: Instant,
 ): DispatchStep {
-  if (!hello.played) return { do: 'play', event: { type: 'back', held: hello.held } }
+  if (!played) return { do: 'play', event: { type: 'back', held } }
   if (state.by <= now) return { do: 'play', event: { type: 'expired' } }
   switch (state.is) {
     case 'waiting':
@@ -90,10 +104,18 @@ function whileHere(
     case 'cancelling':
       return again(sent, 'cancel', state, now) ?? { do: 'cancel', attempt: state.attempt }
     case 'unknown':
-      // The hello has been played and said nothing of it that changed anything: ask what it is by what it was.
-      return { do: 'play', event: { type: 'back', held: undefined } }
+      return { do: 'play', event: { type: 'back', held: held ?? perhapsHeld(state, sent) } }
   }
 }
+
+/**
+ * A run called silent while its line was here. An order without an answer may have been taken: then a cancel must reach
+ * the agent before the run is called aborted.
+ */
+const perhapsHeld = (state: Extract<Open, { is: 'unknown' }>, sent: Sent | undefined): Held | undefined =>
+  sent?.what === 'order' && sent.attempt === state.attempt && state.was.is === 'cancelling'
+    ? { run: sent.run, attempt: sent.attempt, state: 'running' }
+    : undefined
 
 function whileNone(state: Open, since: Instant, now: Instant): DispatchStep {
   if (state.by <= now) return { do: 'play', event: { type: 'expired' } }
@@ -102,7 +124,10 @@ function whileNone(state: Open, since: Instant, now: Instant): DispatchStep {
   return silentAt <= now ? { do: 'play', event: { type: 'silent' } } : sleep(silentAt, state.by)
 }
 
-const sleep = (...instants: Instant[]): DispatchStep => ({ do: 'sleep', until: Math.min(...instants) as Instant })
+const sleep = (...instants: Instant[]): DispatchStep => ({
+  do: 'sleep',
+  until: Math.min(...instants) as Instant,
+})
 
 /** What was sent and is not due again yet: sleep until it is. */
 function again(

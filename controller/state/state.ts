@@ -2,12 +2,18 @@ import { Fault } from '../../core/fault.ts'
 import type { Clock, Monotonic } from '../../core/clock.ts'
 import type { Backend, Change, Kind, RawTransaction } from '../ports/backend.ts'
 import type { Collection } from './collection.ts'
-import { encode, type Documents, type Stored, type Transaction } from './documents.ts'
+import { encode, type Documents, type Put, type Stored, type Transaction } from './documents.ts'
 import type { IndexName } from './indexes.ts'
 import { Projection, type Look } from './projection.ts'
 
 /** How long a request waits for this server's projection to catch up. Milliseconds; the API answers within 2 s. */
 const catchUpMs = 1_800
+
+/** A document that this process wrote, and what it was before as far as it knew. */
+export interface Committed {
+  readonly put: Put
+  readonly before: Documents[Kind] | undefined
+}
 
 /**
  * The stored state as this server sees it: reads are lookups in memory and never older than this server's own last write;
@@ -18,6 +24,7 @@ export class State implements AsyncDisposable {
   readonly #backend: Backend
   readonly #clock: Clock
   readonly #following: AsyncDisposable
+  readonly #committed = new Set<(committed: Committed) => void>()
   #staleSince: Monotonic | undefined
 
   constructor(backend: Backend, clock: Clock, unreadable?: (what: { kind: Kind; id: string }) => void) {
@@ -91,9 +98,18 @@ export class State implements AsyncDisposable {
    */
   async commit(transaction: Transaction): Promise<number> {
     const raw = rawOf(transaction)
+    const before = transaction.puts.map(({ kind, project, id }) => this.#of(kind).get(project, id)?.value)
     const revision = await this.#backend.commit(raw)
     for (const write of raw.writes) this.#projection.apply({ ...write, revision } as Change)
+    for (const [index, put] of transaction.puts.entries())
+      for (const listener of this.#committed) listener({ put, before: before[index] })
     return revision
+  }
+
+  /** Calls `listener` for each document that this process has written, after it was stored. It must be quick and not throw. */
+  onCommit(listener: (committed: Committed) => void): () => void {
+    this.#committed.add(listener)
+    return () => this.#committed.delete(listener)
   }
 
   /** Waits until reads show everything that any server had acknowledged when it was called. Fault 'store_down' after 1.8 s. */

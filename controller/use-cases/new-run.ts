@@ -60,7 +60,9 @@ export function newRun(context: Context, request: RunRequest): { run: Run; repos
     ...(request.restore === undefined ? {} : { restore: request.restore }),
     createdAt: now,
     tasks,
-    steps: tasks.map(({ refusal }) => (refusal ? { tries: 0, result: 'failed', reason: refusal } : { tries: 0 })),
+    steps: tasks.map(({ refusal }) =>
+      refusal ? { tries: 0, result: 'failed', reason: refusal } : { tries: 0 },
+    ),
     limits: { runMs: context.settings.runMs, startMs: request.startMs ?? context.settings.startMs },
     state: firstState(context, request, tasks, now),
   }

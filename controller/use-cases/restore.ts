@@ -83,7 +83,11 @@ function backupsOf(context: Context, caller: Caller, { from }: RestoreRequest): 
 function targetOf(backup: Backup, all: readonly Backup[], { from, target }: RestoreRequest): string {
   const same = all.filter(({ client }) => client === backup.client)
   const sameJob = same.filter(({ job }) => job === backup.job)
-  const folders = ['{client}', ...(same.length > 1 ? ['{job}'] : []), ...(sameJob.length > 1 ? ['{backup}'] : [])]
+  const folders = [
+    '{client}',
+    ...(same.length > 1 ? ['{job}'] : []),
+    ...(sameJob.length > 1 ? ['{backup}'] : []),
+  ]
   const template =
     from.is === 'backup' || target.includes('{') ? target : [target.replace(/\/+$/, ''), ...folders].join('/')
   return template

@@ -1,0 +1,70 @@
+import type { Client, Line } from '../../core/catalogue.ts'
+import type { Instant } from '../../core/clock.ts'
+import { isFault } from '../../core/fault.ts'
+import type { ClientId, ProjectId, ServerId } from '../../core/ids.ts'
+import type { Hello } from '../../core/link.ts'
+import { put, unchanged } from '../state/documents.ts'
+import type { Context } from '../use-cases/context.ts'
+import type { LineBook } from './line-book.ts'
+
+export interface ClientsOptions {
+  readonly context: Pick<Context, 'state' | 'clock'>
+  readonly lines: LineBook
+  readonly server: ServerId
+  readonly leads: () => boolean
+}
+
+/**
+ * Keeps each client's document in step with its line: written when a line opens or is lost, never in between. The server at
+ * which the line ended writes it; when that server is gone too, the leader does.
+ */
+export class Clients {
+  readonly #options: ClientsOptions
+
+  constructor(options: ClientsOptions) {
+    this.#options = options
+  }
+
+  async look(project: ProjectId, id: ClientId): Promise<Instant | undefined> {
+    const { context } = this.#options
+    for (;;) {
+      const stored = context.state.get('client', project, id)
+      const wanted = stored && this.#wanted(stored.value)
+      if (!stored || !wanted) return undefined
+      try {
+        await context.state.commit({
+          requires: [unchanged('client', project, id, stored)],
+          puts: [put('client', project, id, wanted)],
+        })
+        return undefined
+      } catch (error) {
+        if (!isFault(error, 'stale_write')) throw error
+        await context.state.catchUp()
+      }
+    }
+  }
+
+  /** The document as it should be; undefined when it is. */
+  #wanted(client: Client): Client | undefined {
+    const { context, lines, server } = this.#options
+    const here = lines.line(client.project, client.id)
+    if (here) {
+      const since = lines.since(client.project, client.id) ?? context.clock.now()
+      const line: Line = { is: 'up', server, since }
+      const known = client.line.is === 'up' && client.line.server === server && client.line.since === since
+      return known ? undefined : { ...client, line, agent: agentOf(here.hello), labels: here.hello.labels }
+    }
+    if (client.line.is !== 'up') return undefined
+    const ours = client.line.server === server
+    const orphaned = this.#options.leads() && !context.state.get('server', '', client.line.server)
+    return ours || orphaned ? { ...client, line: { is: 'down', since: context.clock.now() } } : undefined
+  }
+}
+
+const agentOf = (hello: Hello): NonNullable<Client['agent']> => ({
+  version: hello.version,
+  os: hello.os,
+  hostname: hello.hostname,
+  incarnation: hello.incarnation,
+  engines: hello.engines,
+})

@@ -1,0 +1,102 @@
+import type { Clock, Instant } from '../../core/clock.ts'
+
+/** A look that failed is repeated after this, doubled each time up to the maximum. Milliseconds. */
+const retryMinMs = 100
+const retryMaxMs = 5_000
+
+/** Timers never sleep longer than this, so that a stepped clock is noticed. Milliseconds. */
+const napMaxMs = 30_000
+
+export interface QueueOptions {
+  readonly clock: Clock
+  /** Keys that are looked at together. */
+  readonly atOnce: number
+  /** Looks at the whole current state of a key; resolves with when to look again, if ever. */
+  readonly look: (key: string) => Promise<Instant | undefined>
+  readonly failed: (key: string, error: unknown) => void
+}
+
+/**
+ * Keys to look at. A wake-up carries no news, only the key: however many come, a key is looked at once more, by one worker at
+ * a time. A look that throws is repeated with back-off, for as long as the queue lives: the state is still not what
+ * was asked for.
+ */
+export class LookQueue implements AsyncDisposable {
+  readonly #options: QueueOptions
+  readonly #ready = new Set<string>()
+  readonly #busy = new Set<string>()
+  readonly #again = new Set<string>()
+  readonly #timers = new Map<string, { at: Instant; timer: ReturnType<typeof setTimeout> }>()
+  readonly #failures = new Map<string, number>()
+  #closed = false
+  #idle: (() => void) | undefined
+
+  constructor(options: QueueOptions) {
+    this.#options = options
+  }
+
+  /** Keys waiting or being looked at. */
+  get size(): number {
+    return this.#ready.size + this.#busy.size
+  }
+
+  wake(key: string): void {
+    if (this.#closed) return
+    if (this.#busy.has(key)) this.#again.add(key)
+    else {
+      this.#ready.add(key)
+      this.#pump()
+    }
+  }
+
+  /** Looks at `key` at that instant, unless an earlier look is already set. */
+  wakeAt(key: string, at: Instant): void {
+    const set = this.#timers.get(key)
+    if (this.#closed || (set && set.at <= at)) return
+    if (set) clearTimeout(set.timer)
+    const ms = Math.min(napMaxMs, Math.max(0, at - this.#options.clock.now()))
+    const timer = setTimeout(() => {
+      this.#timers.delete(key)
+      this.wake(key)
+    }, ms)
+    timer.unref()
+    this.#timers.set(key, { at, timer })
+  }
+
+  #pump(): void {
+    for (const key of this.#ready) {
+      if (this.#busy.size >= this.#options.atOnce) return
+      this.#ready.delete(key)
+      this.#busy.add(key)
+      void this.#work(key)
+    }
+  }
+
+  async #work(key: string): Promise<void> {
+    const { look, failed, clock } = this.#options
+    try {
+      const at = await look(key)
+      this.#failures.delete(key)
+      if (at !== undefined) this.wakeAt(key, at)
+    } catch (error) {
+      const failures = (this.#failures.get(key) ?? 0) + 1
+      this.#failures.set(key, failures)
+      failed(key, error)
+      const backOff = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(failures - 1, 10))
+      this.wakeAt(key, (clock.now() + backOff * (0.5 + clock.random() / 2)) as Instant)
+    }
+    this.#busy.delete(key)
+    if (this.#again.delete(key) && !this.#closed) this.#ready.add(key)
+    this.#pump()
+    if (this.#busy.size === 0) this.#idle?.()
+  }
+
+  /** Ends the timers, drops what is waiting, and waits for the looks under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    this.#ready.clear()
+    for (const { timer } of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+    if (this.#busy.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+  }
+}

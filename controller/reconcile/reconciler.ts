@@ -1,0 +1,214 @@
+import type { Clock, Instant } from '../../core/clock.ts'
+import type { ClientId, ProjectId, RunId, ServerId } from '../../core/ids.ts'
+import type { ToServer } from '../../core/link.ts'
+import type { Run } from '../../core/run.ts'
+import { setIdOf } from '../../core/set.ts'
+import { isSettled } from '../plan/absorb.ts'
+import type { Leadership } from '../ports/backend.ts'
+import type { Delivery } from '../ports/feed.ts'
+import type { AgentLine } from '../ports/lines.ts'
+import type { Look } from '../state/projection.ts'
+import { every, scoped } from '../state/indexes.ts'
+import type { Context } from '../use-cases/context.ts'
+import { Clients } from './clients.ts'
+import { LineBook } from './line-book.ts'
+import { LookQueue } from './queue.ts'
+import { Runs } from './runs.ts'
+import { Schedules } from './schedules.ts'
+import { ServerTime } from './server-time.ts'
+import { Sets } from './sets.ts'
+
+/** Keys looked at together: enough to fill grouped transactions, few enough that none waits long. */
+const looksAtOnce = 256
+
+export interface ReconcilerOptions {
+  readonly context: Context
+  readonly leadership: Leadership
+  readonly server: ServerId
+  readonly clock: Clock
+  readonly lines: LineBook
+  /** This process's monotonic clock, the one that clock probes of agents read. Microseconds. */
+  readonly monotonicUs: () => number
+  readonly failed: (key: string, error: unknown) => void
+}
+
+/**
+ * Looks at whatever changed, and at what is due, and brings it one step further. Changes of the stored state, agents' messages
+ * and timers only say which key to look at; what is done is decided from the whole current state.
+ */
+export class Reconciler implements AsyncDisposable {
+  readonly #options: ReconcilerOptions
+  readonly #queue: LookQueue
+  readonly #runs: Runs
+  readonly #sets: Sets
+  readonly #schedules: Schedules
+  readonly #clients: Clients
+  readonly #time: ServerTime
+  readonly #unsubscribe: (() => void)[]
+
+  constructor(options: ReconcilerOptions) {
+    const { context, leadership, clock, lines, server, failed } = options
+    this.#options = options
+    this.#time = new ServerTime(() => clock.now(), options.monotonicUs)
+    const leads = (): boolean => leadership.epoch() !== undefined
+    const epoch = (): ReturnType<Leadership['epoch']> => leadership.epoch()
+    this.#runs = new Runs({
+      context,
+      sealer: context.sealer,
+      lines,
+      time: this.#time,
+      leads,
+      epoch: () => leadership.highest(),
+      wake: (project, id) => this.#wake('run', project, id),
+    })
+    this.#sets = new Sets({ context, epoch })
+    this.#schedules = new Schedules({ context, epoch })
+    this.#clients = new Clients({ context, lines, server, leads })
+    this.#queue = new LookQueue({ clock, atOnce: looksAtOnce, look: (key) => this.#look(key), failed })
+    this.#unsubscribe = [
+      context.state.onLook((look) => this.#stateChanged(look)),
+      leadership.onChange(() => this.wakeAll()),
+    ]
+  }
+
+  /** Keys waiting or being looked at. */
+  get backlog(): number {
+    return this.#queue.size
+  }
+
+  /** Everything that is not at rest is looked at: at the start, and when leadership came or went. */
+  wakeAll(): void {
+    const { state } = this.#options.context
+    for (const { value } of state.where('run', 'open', every)) this.#wake('run', value.project, value.id)
+    for (const { value } of state.where('set', 'open', every))
+      this.#wake('set', value.project, setIdOf(value.session, value.tag))
+    for (const { value } of state.where('job', 'planned', every)) this.#wake('job', value.project, value.id)
+    for (const { value } of state.where('session', 'planned', every))
+      this.#wake('session', value.project, value.id)
+    for (const { value } of state.all('client'))
+      if (value.line.is === 'up') this.#wake('client', value.project, value.id)
+  }
+
+  lineOpened(line: AgentLine): void {
+    this.#options.lines.open(line)
+    this.#wake('client', line.project, line.client)
+    this.#wakeRunsOf(line.project, line.client)
+    for (const held of this.#options.lines.heldOf(line)) this.#settle(line, held.run, held.attempt)
+  }
+
+  lineClosed(line: AgentLine): void {
+    if (!this.#options.lines.close(line)) return
+    this.#wake('client', line.project, line.client)
+    this.#wakeRunsOf(line.project, line.client)
+  }
+
+  /** What an agent said of a run. Played in the background; its line may say the same again at any time. */
+  heard(
+    line: AgentLine,
+    message: Exclude<ToServer, { type: 'hello' | 'beat' | 'bye' | 'progress' | 'answer' }>,
+  ): void {
+    const { lines } = this.#options
+    lines.note(line, message)
+    if (message.type === 'ended') return this.#settle(line, message.run, message.attempt)
+    const event =
+      message.type === 'started' ? { ...message, started: this.#startedOf(message.started) } : message
+    const run = this.#options.context.state.get('run', line.project, message.run)?.value
+    if (run?.client !== line.client) return // not this client's to speak of
+    this.#runs.hear(line.project, message.run, event)
+  }
+
+  /** Resolves when etcd has the report, and its agent, when its line is here, was told so. Rejects: deliver it again. */
+  async report(delivery: Delivery): Promise<void> {
+    const { project, client, report } = delivery
+    await this.#runs.report(delivery)
+    this.committed(project, client, report.run, report.attempt)
+  }
+
+  /** The agent may forget an attempt whose outcome etcd has. */
+  committed(project: ProjectId, client: ClientId, run: RunId, attempt: number): void {
+    this.#options.lines.line(project, client)?.send({ type: 'committed', run, attempt })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    await this.#queue[Symbol.asyncDispose]()
+  }
+
+  #startedOf({ serverUs, errorUs }: { serverUs: number; errorUs: number }) {
+    const atUs = this.#time.wallUsOf(serverUs)
+    return { at: Math.round(atUs / 1_000) as Instant, atUs, errorUs }
+  }
+
+  /** Answers `committed` for an attempt that is settled, or that nobody will ever settle. */
+  #settle(line: AgentLine, id: RunId, attempt: number): void {
+    const run = this.#options.context.state.get('run', line.project, id)?.value
+    if (run && run.client === line.client && isSettled(run, attempt))
+      line.send({ type: 'committed', run: id, attempt })
+  }
+
+  #wake(kind: string, project: string, id: string): void {
+    this.#queue.wake(`${kind}/${project}/${id}`)
+  }
+
+  #wakeRunsOf(project: ProjectId, client: ClientId): void {
+    for (const { value } of this.#options.context.state.where('run', 'openOfClient', scoped(project, client)))
+      this.#wake('run', project, value.id)
+  }
+
+  #stateChanged({ kind, project, id, before, after }: Look): void {
+    switch (kind) {
+      case 'run':
+        return this.#runChanged(before?.value as Run | undefined, after?.value as Run | undefined)
+      case 'set':
+        this.#wake('set', project, id)
+        for (const run of this.#options.context.state.where('run', 'set', scoped(project, id)))
+          if (run.value.state.is !== 'finished') this.#wake('run', project, run.value.id)
+        return
+      case 'job':
+      case 'session':
+        return this.#wake(kind, project, id)
+      case 'client':
+        this.#wake('client', project, id)
+        return this.#wakeRunsOf(project as ProjectId, id as ClientId)
+      case 'server':
+        // A server that is gone leaves lines behind, which the leader takes over.
+        if (!after)
+          for (const client of this.#options.context.state.where('client', 'server', id))
+            this.#wake('client', client.value.project, client.value.id)
+        return
+      default:
+    }
+  }
+
+  #runChanged(before: Run | undefined, after: Run | undefined): void {
+    const run = after ?? before
+    if (!run) return
+    this.#wake('run', run.project, run.id)
+    if (run.session && before?.state.is !== after?.state.is)
+      this.#wake('set', run.project, setIdOf(run.session.id, run.session.tag))
+    if (after?.state.is === 'finished' && before?.state.is !== 'finished')
+      this.#wake('job', run.project, run.job)
+    if (before && after && before.state.is !== 'finished' && isSettled(after, before.state.attempt)) {
+      this.committed(after.project, after.client, after.id, before.state.attempt)
+      if (after.state.is === 'finished') this.#options.lines.forget(after.project, after.client, after.id)
+    }
+  }
+
+  #look(key: string): Promise<Instant | undefined> {
+    const [kind, project, id] = key.split('/') as [string, ProjectId, string]
+    switch (kind) {
+      case 'run':
+        return this.#runs.look(project, id as RunId)
+      case 'set':
+        return this.#sets.look(project, id)
+      case 'job':
+        return this.#schedules.lookAtJob(project, id)
+      case 'session':
+        return this.#schedules.lookAtSession(project, id)
+      case 'client':
+        return this.#clients.look(project, id as ClientId)
+      default:
+        return Promise.resolve(undefined)
+    }
+  }
+}

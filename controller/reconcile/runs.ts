@@ -1,0 +1,256 @@
+import type { Instant } from '../../core/clock.ts'
+import { Fault, isFault } from '../../core/fault.ts'
+import type { ProjectId, RunId } from '../../core/ids.ts'
+import type { Epoch, Order, RepositoryAccess } from '../../core/link.ts'
+import type { RunEvent } from '../../core/run-machine.ts'
+import type { Run } from '../../core/run.ts'
+import { setIdOf, type SetRecord } from '../../core/set.ts'
+import { absorb } from '../plan/absorb.ts'
+import { dispatch, type DispatchStep, type LineView } from '../plan/dispatch.ts'
+import type { Delivery } from '../ports/feed.ts'
+import { put, unchanged, type Stored } from '../state/documents.ts'
+import type { State } from '../state/state.ts'
+import type { Context, Sealer } from '../use-cases/context.ts'
+import { repositoryPlace } from '../use-cases/new-run.ts'
+import type { LineBook } from './line-book.ts'
+import type { ServerTime } from './server-time.ts'
+
+/** One look takes at most this many steps before others have their turn. */
+const stepsMax = 16
+
+/** How long after it was sent the answer to an order is still wanted. Milliseconds. */
+const answerMs = 60_000
+
+/** What agents said of one run and was not written down yet; more than this and the oldest is dropped, for the next hello. */
+const heardMax = 64
+
+/** A write that others keep getting ahead of is left to the next look after this many tries. */
+const triesMax = 8
+
+/** What became of a report: in etcd, now or before; or of a run that this project does not have. */
+export type Applied = 'committed' | 'foreign'
+
+interface Heard {
+  readonly event: RunEvent
+  readonly delivery?: Delivery
+  readonly resolve?: (applied: Applied) => void
+  readonly reject?: (error: unknown) => void
+}
+
+export interface RunsOptions {
+  readonly context: Pick<Context, 'state' | 'clock'>
+  readonly sealer: Sealer
+  readonly lines: LineBook
+  readonly time: ServerTime
+  readonly leads: () => boolean
+  readonly epoch: () => Epoch
+  readonly wake: (project: ProjectId, id: RunId) => void
+}
+
+/**
+ * Brings every open run one step further: writes down what its agent said, then does what `dispatch` decides. One look at a
+ * run at a time, so everything that was said meanwhile goes into one write.
+ */
+export class Runs {
+  readonly #options: RunsOptions
+  readonly #heard = new Map<RunId, Heard[]>()
+
+  constructor(options: RunsOptions) {
+    this.#options = options
+  }
+
+  /** The agent of the run's client said this. */
+  hear(project: ProjectId, id: RunId, event: RunEvent): void {
+    this.#keep(project, id, { event })
+  }
+
+  /** Resolves when etcd has the report; rejects with the Fault that kept it from that: deliver it again later. */
+  report(delivery: Delivery): Promise<Applied> {
+    return new Promise((resolve, reject) => {
+      const event: RunEvent = { type: 'reported', report: delivery.report }
+      this.#keep(delivery.project, delivery.report.run, { event, delivery, resolve, reject })
+    })
+  }
+
+  #keep(project: ProjectId, id: RunId, heard: Heard): void {
+    const list = this.#heard.get(id) ?? []
+    this.#heard.set(id, list)
+    list.push(heard)
+    if (list.length > heardMax)
+      list.shift()?.reject?.(new Fault('too_much', 'too many reports of one run at once'))
+    this.#options.wake(project, id)
+  }
+
+  /** Looks at a run until nothing is left to do now. Resolves with when to look again. */
+  async look(project: ProjectId, id: RunId): Promise<Instant | undefined> {
+    const { context, leads } = this.#options
+    for (let steps = 0; steps < stepsMax; steps++) {
+      await this.#writeDown(project, id)
+      const stored = context.state.get('run', project, id)
+      if (!stored) return undefined
+      const now = context.clock.now()
+      const step = dispatch(
+        stored.value,
+        setOf(context.state, stored.value),
+        this.#line(stored.value),
+        leads(),
+        now,
+      )
+      if (step.do === 'nothing') return undefined
+      if (step.do === 'sleep') return step.until
+      await this.#carryOut(stored, step)
+    }
+    return context.clock.now()
+  }
+
+  async #writeDown(project: ProjectId, id: RunId): Promise<void> {
+    const heard = this.#heard.get(id)
+    if (!heard) return
+    this.#heard.delete(id)
+    try {
+      await this.#play(project, id, heard)
+    } catch (error) {
+      for (const { reject } of heard) reject?.(error)
+      const unsaid = heard.filter(({ reject }) => !reject)
+      if (unsaid.length > 0) this.#heard.set(id, [...unsaid, ...(this.#heard.get(id) ?? [])])
+      throw error
+    }
+  }
+
+  /** Plays events on the stored run and writes it once. Somebody else's write in between makes it another try, not an error. */
+  async #play(project: ProjectId, id: RunId, heard: readonly Heard[]): Promise<void> {
+    const { state, clock } = this.#options.context
+    for (let tries = 1; ; tries++) {
+      let stored = state.get('run', project, id)
+      if (!stored) {
+        await state.catchUp() // another server may just have made it
+        stored = state.get('run', project, id)
+      }
+      const outcome = absorb(
+        stored?.value,
+        heard,
+        clock.now(),
+        (backup) => state.get('backup', project, backup) !== undefined,
+      )
+      try {
+        if (stored && (outcome.run !== stored.value || outcome.backups.length > 0))
+          await state.commit({
+            requires: [unchanged('run', project, id, stored)],
+            puts: [
+              ...(outcome.run && outcome.run !== stored.value ? [put('run', project, id, outcome.run)] : []),
+              ...outcome.backups.map((backup) => put('backup', project, backup.id, backup)),
+            ],
+          })
+        for (const [index, { resolve, reject }] of heard.entries()) {
+          const applied = outcome.applied[index]
+          if (applied) resolve?.(applied)
+          else reject?.(new Fault('not_found', 'that attempt is not known yet'))
+        }
+        return
+      } catch (error) {
+        if (!isFault(error, 'stale_write') || tries >= triesMax) throw error
+        await state.catchUp()
+      }
+    }
+  }
+
+  #line(run: Run): LineView {
+    const { lines, context } = this.#options
+    const here = lines.view(run.project, run.client, run.id)
+    if (here) return here
+    const line = context.state.get('client', run.project, run.client)?.value.line
+    if (line?.is === 'up') return { is: 'elsewhere' }
+    return { is: 'none', since: line?.is === 'down' ? line.since : run.createdAt }
+  }
+
+  async #carryOut(
+    stored: Stored<Run>,
+    step: Exclude<DispatchStep, { do: 'sleep' | 'nothing' }>,
+  ): Promise<void> {
+    const { lines, time, epoch } = this.#options
+    const { project, client, id } = stored.value
+    switch (step.do) {
+      case 'play':
+        await this.#play(project, id, [{ event: step.event }])
+        if (step.event.type === 'back') lines.played(project, client, id)
+        return
+      case 'order':
+        lines.send(project, client, id, 'order', { type: 'order', order: this.#order(stored.value, step) })
+        return
+      case 'go':
+        lines.send(project, client, id, 'go', {
+          type: 'go',
+          run: id,
+          attempt: step.attempt,
+          atUs: Math.max(0, time.monotonicUsOf(step.goAtUs)),
+          epoch: epoch(),
+        })
+        return
+      case 'cancel':
+        lines.send(project, client, id, 'cancel', {
+          type: 'cancel',
+          run: id,
+          attempt: step.attempt,
+          why: whyCancelled(stored.value),
+          epoch: epoch(),
+        })
+    }
+  }
+
+  #order(run: Run, { attempt, hold }: Extract<DispatchStep, { do: 'order' }>): Order {
+    const { context, epoch } = this.#options
+    return {
+      run: run.id,
+      project: run.project,
+      job: run.job,
+      client: run.client,
+      slot: run.slot,
+      ...(run.session ? { session: run.session } : {}),
+      attempt,
+      epoch: epoch(),
+      tasks: run.tasks,
+      before: run.steps.map(({ tries, result }) => ({ tries, ...(result === undefined ? {} : { result }) })),
+      repositories: this.#repositories(run),
+      hold,
+      answerBy: (context.clock.now() + answerMs) as Instant,
+      runMs: run.limits.runMs,
+    }
+  }
+
+  #repositories(run: Run): RepositoryAccess[] {
+    const { context, sealer } = this.#options
+    const ids = new Set(run.tasks.flatMap((task) => task.repository ?? []))
+    return [...ids].flatMap((id) => {
+      const stored = context.state.get('repository', run.project, id)?.value
+      return stored ? [accessOf(stored, sealer)] : []
+    })
+  }
+}
+
+/** A repository with its password opened: for the agent's stream only. */
+export function accessOf(
+  repository: {
+    project: string
+    id: RepositoryAccess['id']
+    engine: string
+    location: string
+    sealedPassword: string
+    engineId?: string
+  },
+  sealer: Sealer,
+): RepositoryAccess {
+  const { id, engine, location, engineId } = repository
+  return {
+    id,
+    engine,
+    location,
+    password: sealer.open(repository.sealedPassword, repositoryPlace(repository.project, id)),
+    ...(engineId === undefined ? {} : { expectedId: engineId }),
+  }
+}
+
+const whyCancelled = ({ state }: Run) =>
+  state.is === 'cancelling' ? state.why : { code: 'cancelled', text: 'cancelled' }
+
+const setOf = (state: State, run: Run): SetRecord | undefined =>
+  run.session && state.get('set', run.project, setIdOf(run.session.id, run.session.tag))?.value
