@@ -22,12 +22,14 @@ type Limits = Pick<StreamConfig, 'retention' | 'discard' | 'max_bytes'> & Partia
  * What the streams hold at most; told in docs/events.md.
  */
 const limits: Record<keyof typeof streams, Limits> = {
-  // A result leaves when a server has taken it. When none takes any and the stream is full, it refuses new ones, and the
-  // agents keep them: it never drops an old one for a new one, and has no age for the same reason.
+  // An agent keeps a report until a server says that etcd has it: one that is dropped here for its age, or for the size,
+  // before a server took it comes again. Handled ones stay, so that a repeat is known even after a crash of nats-server,
+  // which learns the message ids anew from what it has stored.
   results: {
-    retention: RetentionPolicy.Workqueue,
-    discard: DiscardPolicy.New,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
     max_bytes: GiB,
+    max_age: nanos(7 * day),
     duplicate_window: nanos(120_000),
   },
   events: {

@@ -33,6 +33,8 @@ export interface ServerOptions {
   args?: string[]
   /** Lines for its configuration file (nats-server only). */
   config?: string
+  /** The text of its whole configuration file; its command line then sets nothing (nats-server only). */
+  wholeConfig?: (given: { port: number; monitorPort: number; storeDir: string }) => string
 }
 
 /** What differs between the two servers. */
@@ -71,8 +73,11 @@ export function startNats(options: ServerOptions = {}): Promise<ServerProcess> {
     tool: 'nats-server',
     ports: 2,
     url: (port) => `nats://127.0.0.1:${port}`,
-    args: (dir, [client, monitor]) => {
-      writeFileSync(dir.join('nats.conf'), options.config ?? '', { mode: 0o600 })
+    args: (dir, [client = 0, monitor = 0]) => {
+      const given = { port: client, monitorPort: monitor, storeDir: dir.join('data') }
+      const config = options.wholeConfig?.(given) ?? options.config ?? ''
+      writeFileSync(dir.join('nats.conf'), config, { mode: 0o600 })
+      if (options.wholeConfig !== undefined) return ['--config', dir.join('nats.conf')]
       return [
         ...['--config', dir.join('nats.conf'), '--addr', '127.0.0.1', '--port', `${client}`],
         ...['--http_port', `${monitor}`, '--jetstream', '--store_dir', dir.join('data')],
