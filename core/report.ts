@@ -3,7 +3,11 @@ import { backupIdOf } from './ids.ts'
 import type { Reason, Report, Run, Step, StepReport } from './run.ts'
 import { mayRetry, nextStep } from './steps.ts'
 
-/** The run's steps after a report of the attempt, and why the attempt did not end well. */
+/**
+ * The run's steps after a report of the attempt, and why the attempt did not end well. Of each step the first report that
+ * settles it counts. An attempt that ended early and says of no open step how it went used up a try of the next one all the
+ * same: an agent that does nothing and asks for more would never end.
+ */
 export function foldReport(run: Run, report: Report): { run: Run; why: Reason | undefined } {
   let steps = [...run.steps]
   let why: Reason | undefined
@@ -11,20 +15,24 @@ export function foldReport(run: Run, report: Report): { run: Run; why: Reason | 
   for (const part of report.steps) {
     const task = run.tasks[part.step]
     const before = steps[part.step]
-    if (!task || !before) continue // a step that the run does not have: nothing of ours
+    // A step that the run does not have, or that an earlier attempt has done: nothing of this attempt's.
+    if (!task || !before || before.result !== undefined) continue
     const tries = before.tries + 1
     const open = part === last && isOpen(report, part) && mayRetry(task, tries)
     steps[part.step] = stepOf(run, part, tries, open)
     why = part.reason ?? why
   }
   if (report.end === 'ended') steps = settled(run, steps)
-  return { run: { ...run, steps }, why }
+  const told = steps.some((step, at) => step !== run.steps[at])
+  const folded = { ...run, steps }
+  const early = report.end === 'retry' || report.end === 'interrupted'
+  return { run: early && !told ? foldLost(folded) : folded, why }
 }
 
-/** Whether the step of an unfinished attempt is to be done again, tries allowing. */
+/** Whether the last step of an attempt that ended early is to be done again, tries allowing. */
 const isOpen = (report: Report, part: StepReport): boolean =>
-  (report.end === 'retry' && part.result === 'failed') ||
-  (report.end === 'interrupted' && part.result === 'lost')
+  (report.end === 'retry' || report.end === 'interrupted') &&
+  (part.result === 'failed' || part.result === 'lost')
 
 function stepOf(run: Run, part: StepReport, tries: number, open: boolean): Step {
   return {
@@ -32,7 +40,7 @@ function stepOf(run: Run, part: StepReport, tries: number, open: boolean): Step 
     ...(open ? {} : { result: part.result }),
     ...(part.reason ? { reason: part.reason } : {}),
     ...(part.stats ? { stats: part.stats } : {}),
-    ...(part.saved ? { backup: backupIdOf(run.id, part.step) } : {}),
+    ...(keptOf(run, part) ? { backup: backupIdOf(run.id, part.step) } : {}),
     itemErrorCount: part.itemErrorCount,
     startedAt: part.startedAt,
     endedAt: part.endedAt,
@@ -61,6 +69,14 @@ export function foldLost(run: Run): Run {
   return replaceStep(run, next.step, { tries, reason, ...(again ? {} : { result: 'lost' as const }) })
 }
 
+/** The run with its next step marked as lost, for good: nobody will say how it went. */
+export function foldGone(run: Run, reason: Reason): Run {
+  const next = nextStep(run.tasks, run.steps)
+  if (next.do === 'end') return run
+  const step = run.steps[next.step] ?? { tries: 0 }
+  return replaceStep(run, next.step, { ...step, result: 'lost', reason })
+}
+
 /** The run with its next step marked as aborted. */
 export function foldAborted(run: Run, reason: Reason): Run {
   const next = nextStep(run.tasks, run.steps)
@@ -74,12 +90,21 @@ const replaceStep = (run: Run, index: number, step: Step): Run => ({
   steps: run.steps.map((before, at) => (at === index ? step : before)),
 })
 
+/** What of a step's report is a backup to keep: made by a backup action, in a known repository, and not broken off. */
+function keptOf(run: Run, part: StepReport) {
+  const task = run.tasks[part.step]
+  if (!part.saved || task?.action.do !== 'backup' || !task.repository) return undefined
+  if (part.result !== 'success' && part.result !== 'partial' && part.result !== 'failed') return undefined
+  const { saved, result } = part
+  return { saved, result, task, action: task.action, repository: task.repository }
+}
+
 /** The catalogue entries that a report adds. The same report always gives the same ones. */
 export function backupsOf(run: Run, report: Report): Backup[] {
   return report.steps.flatMap((part) => {
-    const task = run.tasks[part.step]
-    if (!part.saved || task?.action.do !== 'backup' || !task.repository) return []
-    if (part.result !== 'success' && part.result !== 'partial' && part.result !== 'failed') return []
+    const kept = keptOf(run, part)
+    if (!kept) return []
+    const { task, action, saved } = kept
     return [
       {
         id: backupIdOf(run.id, part.step),
@@ -89,15 +114,15 @@ export function backupsOf(run: Run, report: Report): Backup[] {
         client: run.client,
         run: run.id,
         step: part.step,
-        backupName: task.action.backupName,
-        engine: task.action.engine,
-        engineRef: part.saved.engineRef,
-        engineVersion: part.saved.engineVersion,
-        repository: task.repository,
-        paths: part.saved.paths,
+        backupName: action.backupName,
+        engine: action.engine,
+        engineRef: saved.engineRef,
+        engineVersion: saved.engineVersion,
+        repository: kept.repository,
+        paths: saved.paths,
         level: task.level ?? 0,
         ...(task.parent ? { parent: task.parent.backup } : {}),
-        result: part.result,
+        result: kept.result,
         startedAt: part.startedAt,
         endedAt: part.endedAt,
         ...(part.stats ? { stats: part.stats } : {}),

@@ -2,7 +2,7 @@ import { later, type Instant } from './clock.ts'
 import { unreachable } from './fault.ts'
 import { armedMs, busyMs, cancelMs, unknownMs } from './limits.ts'
 import type { Held } from './link.ts'
-import { foldAborted, foldLost, foldReport } from './report.ts'
+import { foldAborted, foldGone, foldLost, foldReport } from './report.ts'
 import type { HeldState, Reason, Report, Result, Run, RunState, Started } from './run.ts'
 import { nextStep, skipRest } from './steps.ts'
 
@@ -36,6 +36,7 @@ export type RunEvent =
  */
 export function advance(run: Run, event: RunEvent, now: Instant): Run {
   const { state } = run
+  if (event.type === 'reported' && !isAbout(run, event.report)) return run
   switch (state.is) {
     case 'waiting':
       return whileWaiting(run, state, event, now)
@@ -52,6 +53,9 @@ export function advance(run: Run, event: RunEvent, now: Instant): Run {
       return unreachable(state)
   }
 }
+
+/** A report of another run, or by a node that this run is not for, is nothing to it. */
+const isAbout = (run: Run, report: Report): boolean => report.run === run.id && report.client === run.client
 
 function whileWaiting(
   run: Run,
@@ -122,10 +126,7 @@ function whileHeld(run: Run, state: HeldState, event: RunEvent, now: Instant): R
     case 'expired':
       return afterDeadline(run, state, now)
     case 'removed':
-      return finish(run, 'lost', now, {
-        code: 'node_removed',
-        text: 'the node was removed while it had the run',
-      })
+      return lose(run, now, { code: 'node_removed', text: 'the node was removed while it had the run' })
     default:
       return unreachable(event)
   }
@@ -146,21 +147,30 @@ function whileUnknown(
         ? run
         : enter(run, { ...state, was: cancelling(state.attempt, event.why, now) })
     case 'expired':
-      return finish(run, 'lost', now, { code: 'silent', text: 'its node has not been heard of for too long' })
+      return lose(run, now, { code: 'silent', text: 'its node has not been heard of for too long' })
+    case 'back': {
+      const was = resumed(state.was, now)
+      return whileHeld({ ...run, state: was }, was, event, now)
+    }
     case 'removed':
-    case 'back':
     case 'accepted':
     case 'started':
     case 'refused':
     case 'reported':
     case 'absent': {
-      const after = whileHeld({ ...run, state: state.was }, state.was, event, now)
-      return after.state === state.was ? (event.type === 'back' ? enter(run, state.was) : run) : after
+      const heard: Run = { ...run, state: state.was }
+      const after = whileHeld(heard, state.was, event, now)
+      // What changes no state does not end the silence; a measured start is kept all the same.
+      return after === heard ? run : after.state === state.was ? enter(after, state) : after
     }
     default:
       return unreachable(event)
   }
 }
+
+/** A cancel that waited for the node has its full time from the moment the node is back: only then can it be told. */
+const resumed = (was: HeldState, now: Instant): HeldState =>
+  was.is === 'cancelling' ? cancelling(was.attempt, was.why, now) : was
 
 const cancelling = (attempt: number, why: Reason, now: Instant): HeldState => ({
   is: 'cancelling',
@@ -184,7 +194,8 @@ const running = (run: Run, attempt: number, now: Instant): HeldState => ({
 })
 
 function start(run: Run, state: HeldState, started: Started, now: Instant): Run {
-  const marked: Run = { ...run, startedAt: run.startedAt ?? started.at, started }
+  const known = run.started?.atUs === started.atUs && run.started.errorUs === started.errorUs
+  const marked: Run = known ? run : { ...run, startedAt: run.startedAt ?? started.at, started }
   return state.is === 'offered' || state.is === 'armed'
     ? enter(marked, running(run, state.attempt, now))
     : marked
@@ -198,7 +209,7 @@ function afterRefusal(
 ): Run {
   switch (state.is) {
     case 'cancelling':
-      return finish(foldAborted(run, state.why), 'aborted', now, state.why)
+      return run // it may be of a second copy of the order: `absent` or the report answers the cancel
     case 'offered':
       return event.final
         ? finish(run, 'failed', now, event.reason)
@@ -257,10 +268,7 @@ function afterDeadline(run: Run, state: HeldState, now: Instant): Run {
         cancelling(state.attempt, { code: 'over_time', text: 'it took longer than allowed' }, now),
       )
     case 'cancelling':
-      return finish(run, 'lost', now, {
-        code: 'cancel_unanswered',
-        text: 'the node did not say that it stopped',
-      })
+      return lose(run, now, { code: 'cancel_unanswered', text: 'the node did not say that it stopped' })
   }
 }
 
@@ -268,6 +276,10 @@ function afterDeadline(run: Run, state: HeldState, now: Instant): Run {
 function loseAttempt(run: Run, attempt: number, now: Instant): Run {
   return goOn(foldLost(run), attempt, now)
 }
+
+/** Nobody can say any more what became of it. */
+const lose = (run: Run, now: Instant, reason: Reason): Run =>
+  finish(foldGone(run, reason), 'lost', now, reason)
 
 function settle(run: Run, report: Report, now: Instant, cancelled: Reason | undefined): Run {
   const folded = foldReport(run, report)

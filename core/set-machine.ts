@@ -17,15 +17,21 @@ export type MemberRuns = (run: RunId) => Run | undefined
  * `preparing` and `started`.
  */
 export function advanceSet(set: SetRecord, runs: MemberRuns, now: Instant, leadMs: number): SetRecord {
+  const next = step(set, runs, now, leadMs)
+  // As far as it goes now, so that a second look at the same moment finds nothing left: a phase never comes back.
+  return next === set ? set : advanceSet(next, runs, now, leadMs)
+}
+
+function step(set: SetRecord, runs: MemberRuns, now: Instant, leadMs: number): SetRecord {
   switch (set.phase.is) {
     case 'preparing':
       return whilePreparing(set, set.phase.by, runs, now, leadMs)
     case 'started':
-      return allFinished(set, runs)
+      return isOver(set, runs, now)
         ? { ...set, phase: { is: 'ended', at: now, outcome: outcomeOf(set, runs) } }
         : set
     case 'cancelling':
-      return allFinished(set, runs) || nothingLeft(set, runs, now)
+      return isOver(set, runs, now)
         ? {
             ...set,
             phase: { is: 'ended', at: now, outcome: { ...outcomeOf(set, runs), reason: set.phase.why } },
@@ -111,18 +117,14 @@ function missingReason(set: SetRecord, missing: readonly Member[], runs: MemberR
   }
 }
 
-const allFinished = (set: SetRecord, runs: MemberRuns): boolean =>
-  set.members.every((member) => runs(member.run)?.state.is === 'finished')
-
-/** How long a cancelled set waits for runs that were never made. Milliseconds. */
+/** How long after its start a set still waits for runs that were not made yet. Milliseconds. */
 const neverMadeMs = 60_000
 
-/** A cancelled set does not wait for runs that were never made. */
-const nothingLeft = (set: SetRecord, runs: MemberRuns, now: Instant): boolean =>
-  now > set.admittedAt + neverMadeMs &&
+/** Every member has ended, or was never made (its job or node went first): a set does not wait for those for ever. */
+const isOver = (set: SetRecord, runs: MemberRuns, now: Instant): boolean =>
   set.members.every((member) => {
     const run = runs(member.run)
-    return run === undefined || run.state.is === 'finished'
+    return run === undefined ? now > set.admittedAt + neverMadeMs : run.state.is === 'finished'
   })
 
 /** What a set is worth, from what its members reported. */
