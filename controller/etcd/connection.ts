@@ -21,10 +21,11 @@ const connectMsMax = 900
 const messageBytesMax = 64 * 1024 * 1024
 
 const channelOptions: ChannelOptions = {
-  // etcd answers pings that come oftener than every 5 s by closing the connection.
+  // etcd closes a connection that pings oftener than every 5 s, or that pings at all without a request or stream on it. An
+  // idle one that died is found by the deadline of its next request.
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3_000,
-  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.keepalive_permit_without_calls': 0,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
