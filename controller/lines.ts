@@ -1,0 +1,52 @@
+import type { EventSink } from './ports/feed.ts'
+import type { LineHandler } from './ports/lines.ts'
+import type { Recorder } from './events.ts'
+import type { Asks } from './reconcile/asks.ts'
+import type { ProgressBoard } from './reconcile/progress-board.ts'
+import type { Reconciler } from './reconcile/reconciler.ts'
+import type { Context } from './use-cases/context.ts'
+
+export interface LineHandlerOptions {
+  readonly context: Context
+  readonly reconciler: Reconciler
+  readonly asks: Asks
+  readonly board: ProgressBoard
+  readonly events: EventSink
+  readonly record: Recorder
+}
+
+/** Takes what agents say to where it belongs. */
+export function lineHandler(options: LineHandlerOptions): LineHandler {
+  const { context, reconciler, asks, board, events, record } = options
+  return {
+    admits: (project, client, fingerprint) => {
+      const enrolled = context.state.get('client', project, client)?.value.enrolled
+      return (
+        enrolled !== undefined && enrolled.revokedAt === undefined && enrolled.fingerprint === fingerprint
+      )
+    },
+    opened: (line) => {
+      const { project, client, hello } = line
+      record('line.opened', { project, client, held: hello.held.length, version: hello.version })
+      reconciler.lineOpened(line)
+    },
+    received: (line, message) => {
+      switch (message.type) {
+        case 'answer':
+          return asks.answered(line, message.answer)
+        case 'progress': {
+          const run = context.state.get('run', line.project, message.progress.run)?.value
+          if (run?.client !== line.client || run.state.is === 'finished') return
+          board.note(message.progress)
+          return events.progress(line.project, line.client, run.job, message.progress)
+        }
+        default:
+          return reconciler.heard(line, message)
+      }
+    },
+    closed: (line, why) => {
+      record('line.closed', { project: line.project, client: line.client, why })
+      reconciler.lineClosed(line)
+    },
+  }
+}

@@ -1,0 +1,302 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { serveHttp } from '../api/serve.ts'
+import { systemClock } from '../core/clock-system.ts'
+import { isFault } from '../core/fault.ts'
+import { projectId, userId, type RunId, type ServerId } from '../core/ids.ts'
+import type { Run } from '../core/run.ts'
+import type { ServerConfig } from './config.ts'
+import { openEtcd } from './etcd/open.ts'
+import type { Recorder } from './events.ts'
+import { serveAgents } from './grpc/serve.ts'
+import { lineHandler } from './lines.ts'
+import { openFeed } from './nats/feed.ts'
+import { openOperator, type NatsOperator } from './nats/operator.ts'
+import type { Leadership } from './ports/backend.ts'
+import type { ReportFeed } from './ports/feed.ts'
+import type { Live } from './ports/live.ts'
+import { announcer } from './reconcile/announcer.ts'
+import { Asks } from './reconcile/asks.ts'
+import { LineBook } from './reconcile/line-book.ts'
+import { ProgressBoard } from './reconcile/progress-board.ts'
+import { Reconciler } from './reconcile/reconciler.ts'
+import { recordChanges } from './record-changes.ts'
+import { issueFromCsr, issueServer, openAuthority, type Authority } from './security/ca.ts'
+import { openSealer } from './security/seal.ts'
+import { put, unchanged } from './state/documents.ts'
+import { State } from './state/state.ts'
+import type { Context } from './use-cases/context.ts'
+import type { EnrolDeps } from './use-cases/enrol.ts'
+import { ensureToken } from './use-cases/tokens.ts'
+import { version } from './version.ts'
+
+/** Reports handled together: enough to fill grouped transactions. */
+const reportsAtOnce = 256
+
+/** The first start waits this long for etcd before it says that it is still waiting. Milliseconds. */
+const loadPollMs = 50
+
+/** Agents are told to move within this time when a server goes. Milliseconds. */
+const drainMs = 1_000
+
+export interface RunningServer extends AsyncDisposable {
+  readonly id: ServerId
+  readonly url: string
+  /** host:port for agents. */
+  readonly agents: string
+}
+
+/**
+ * Starts one server and resolves when it takes requests. It waits for etcd for as long as it takes (or until the signal
+ * aborts); NATS may come later. Disposing drains: agents move, looks under way end, leadership is given up.
+ */
+export async function startServer(
+  config: ServerConfig,
+  record: Recorder,
+  signal: AbortSignal,
+): Promise<RunningServer> {
+  const clock = systemClock
+  const id = `s-${randomUUID()}` as ServerId
+  record('server.starting', { server: id, version, node: process.version })
+  const authority = await openAuthority(path.join(config.keys, 'agents-ca'), 'agents', clock.now())
+  const sealer = await openSealer(path.join(config.keys, 'sealing.key'))
+  const operator = await openOperator(path.join(config.keys, 'nats'), clock)
+
+  await using stack = new AsyncDisposableStack()
+  const store = stack.use(
+    openEtcd({
+      ...(await etcdAccess(config)),
+      server: id,
+      clock,
+      trouble: (what, err) => record('store.trouble', { what, err }),
+    }),
+  )
+  const state = stack.use(
+    new State(store.backend, clock, (entry) =>
+      record('store.unreadable', { kind: entry.kind, id: entry.id }),
+    ),
+  )
+  const { leadership } = store
+  leadership.onChange(() =>
+    record('leader.changed', { leads: leadership.epoch() !== undefined, epoch: leadership.highest() }),
+  )
+  recordChanges(state, record)
+
+  const lines = new LineBook(clock)
+  const context: Context = {
+    state,
+    clock,
+    sealer,
+    secrets: {
+      uuid: () => randomUUID().replaceAll('-', ''),
+      random: (bytes) => randomBytes(bytes).toString('base64url'),
+    },
+    settings: {
+      defaultRepository: config.default_repository,
+      startMs: config.limits.start_seconds * 1_000,
+      runMs: config.limits.run_seconds * 1_000,
+      prepareMs: config.limits.prepare_seconds * 1_000,
+    },
+    holdsLine: (project, client) => lines.line(project, client) !== undefined,
+  }
+  while (!state.loaded) await clock.sleep(loadPollMs, signal)
+  await ensureFirstToken(context, config)
+
+  const failed = (key: string, err: unknown): void => {
+    if (!isFault(err, 'store_down', 'stale_write', 'fenced')) record('look.failed', { key, err })
+  }
+  const reconciler = stack.use(
+    new Reconciler({ context, leadership, server: id, clock, lines, monotonicUs, failed }),
+  )
+  const feed = await openFeed({
+    servers: config.nats.servers,
+    credentials: operator.serverCredentials(),
+    clock,
+    log: feedLog(record),
+    handle: (delivery) => reconciler.report(delivery),
+    atOnce: reportsAtOnce,
+  })
+  stack.use(feed.feed)
+  state.onCommit(announcer(feed.events))
+
+  const asks = new Asks(clock, () => randomUUID())
+  const board = new ProgressBoard()
+  state.onLook(({ kind, id, after }) => {
+    if (kind === 'run' && (!after || (after.value as Run).state.is === 'finished')) board.drop(id as RunId)
+  })
+  const agents = stack.use(
+    await serveAgents({
+      host: config.agents.host,
+      port: config.agents.port,
+      server: id,
+      tls: await agentTls(authority, config),
+      clock,
+      handler: lineHandler({ context, reconciler, asks, board, events: feed.events, record }),
+    }),
+  )
+  const ours = config.agents.advertise[0] ?? `${config.agents.host}:${agents.port}`
+  const live = liveOf({ state, leadership, feed: feed.feed, lines, board, asks })
+  const http = stack.use(
+    await serveHttp(
+      {
+        context,
+        live,
+        events: feed.source,
+        enrol: enrolment(config, authority, operator, state, ours, clock),
+        log: {
+          answered: (request) =>
+            record('http.request', {
+              request: request.requestId,
+              method: request.method,
+              route: request.route,
+              status: request.status,
+              ms: Math.round(request.durationMs * 10) / 10,
+              ...(request.project === undefined ? {} : { project: request.project }),
+              ...(request.user === undefined ? {} : { user: request.user }),
+            }),
+          failed: (err, request) =>
+            record('http.failed', {
+              request: request.requestId,
+              method: request.method,
+              route: request.route,
+              err,
+            }),
+        },
+        version,
+      },
+      config.http,
+    ),
+  )
+  const stopPresence = keepPresence(context, { id, agents: ours, http: http.url })
+  stack.defer(stopPresence)
+  reconciler.wakeAll()
+  if (config.ready_file !== undefined)
+    await writeReady(config.ready_file, { url: http.url, agents: ours, server_id: id })
+  record('server.ready', { url: http.url, agents: ours })
+
+  const running = stack.move()
+  return {
+    id,
+    url: http.url,
+    agents: ours,
+    [Symbol.asyncDispose]: async () => {
+      record('server.draining', { waitingFor: `${lines.size} agents, ${reconciler.backlog} looks` })
+      await agents.drain(drainMs)
+      await running.disposeAsync()
+      record('server.stopped', {})
+    },
+  }
+}
+
+/** This process's monotonic clock in microseconds: the one that agents' clock probes read. */
+const monotonicUs = (): number => Number(process.hrtime.bigint() / 1_000n)
+
+async function etcdAccess(config: ServerConfig) {
+  const { endpoints, ca, certificate, key } = config.etcd
+  if (ca === undefined || certificate === undefined || key === undefined) return { endpoints }
+  return {
+    endpoints,
+    tls: { ca: await readFile(ca), cert: await readFile(certificate), key: await readFile(key) },
+  }
+}
+
+async function agentTls(authority: Authority, config: ServerConfig) {
+  const hosts = new Set([config.agents.host, ...config.agents.names, '127.0.0.1', 'localhost'])
+  for (const address of config.agents.advertise)
+    hosts.add(address.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''))
+  const pair = await issueServer(authority, 'firn-server', [...hosts], systemClock.now())
+  return { ca: authority.certificate, cert: pair.certificate, key: pair.key }
+}
+
+async function ensureFirstToken(context: Context, config: ServerConfig): Promise<void> {
+  const first = config.first_token
+  if (!first) return
+  await ensureToken(context, (await readFile(first.file, 'utf8')).trim(), {
+    project: projectId(first.project),
+    user: userId('admin'),
+    userName: 'admin',
+    role: 'admin',
+  })
+}
+
+function enrolment(
+  config: ServerConfig,
+  authority: Authority,
+  operator: NatsOperator,
+  state: State,
+  ours: string,
+  clock: Context['clock'],
+): EnrolDeps {
+  return {
+    ca: authority.certificate,
+    caFingerprint: authority.fingerprint,
+    issue: (csr, agent) => issueFromCsr(authority, csr, agent, clock.now()),
+    natsCredentials: (project, client, expiresAt) => operator.agentCredentials(project, client, expiresAt),
+    natsServers: () => config.nats.servers,
+    agentServers: () => [...new Set([ours, ...[...state.all('server')].map(({ value }) => value.agents)])],
+  }
+}
+
+interface LiveParts {
+  readonly state: State
+  readonly leadership: Leadership
+  readonly feed: ReportFeed
+  readonly lines: LineBook
+  readonly board: ProgressBoard
+  readonly asks: Asks
+}
+
+const liveOf = ({ state, leadership, feed, lines, board, asks }: LiveParts): Live => ({
+  progressOf: (run) => board.of(run),
+  browse: (project, client, ask) => asks.browse(lines.line(project, client), ask),
+  health: () => ({
+    etcd: state.loaded && state.staleMs === undefined,
+    nats: feed.healthy(),
+    leader: leadership.epoch() !== undefined ? 'this' : leadership.highest() > 0 ? 'other' : 'none',
+    linesOpen: lines.size,
+  }),
+})
+
+/** How soon this server's own document is written again when it was lost with its lease. Milliseconds. */
+const presenceMs = 500
+
+/** Keeps this server listed while it lives: its document goes with its lease, and comes back with the next. */
+function keepPresence(
+  context: Context,
+  server: { readonly id: ServerId; readonly agents: string; readonly http: string },
+): () => void {
+  const { state, clock } = context
+  const stop = new AbortController()
+  const startedAt = clock.now()
+  const write = async (): Promise<void> => {
+    while (!stop.signal.aborted && !state.get('server', '', server.id)) {
+      const value = { ...server, version, startedAt }
+      await state
+        .commit({
+          requires: [unchanged('server', '', server.id, undefined)],
+          puts: [put('server', '', server.id, value)],
+        })
+        .catch(() => undefined) // away, or written meanwhile: the next round sees
+      await clock.sleep(presenceMs, stop.signal).catch(() => undefined)
+    }
+  }
+  void write()
+  const off = state.onLook(({ kind, id, after }) => {
+    if (kind === 'server' && id === server.id && !after) void write()
+  })
+  return () => {
+    off()
+    stop.abort()
+  }
+}
+
+async function writeReady(file: string, facts: Record<string, string>): Promise<void> {
+  await writeFile(`${file}.new`, JSON.stringify(facts), { mode: 0o600 })
+  await rename(`${file}.new`, file)
+}
+
+const feedLog = (record: Recorder) => {
+  const tell = (facts: object, what: string): void => record('feed.trouble', { what, ...facts })
+  return { debug: () => {}, info: () => {}, warn: tell }
+}
