@@ -47,9 +47,10 @@ function eventSubject({ type, project, client, job, set }: Told): string | undef
       if (client === undefined || job === undefined || isOwn(event)) return undefined
       return subjectOf({ about: 'run', project, client, job, event })
     case 'set': {
-      const session = set?.slice(0, set.lastIndexOf('.'))
-      if (session === undefined || session === '') return undefined
-      return subjectOf({ about: 'set', project, session: sessionId(session), event })
+      const [, session] = /^(.+)\.\d+$/.exec(set ?? '') ?? []
+      return session === undefined
+        ? undefined
+        : subjectOf({ about: 'set', project, session: sessionId(session), event })
     }
     case 'client':
       return client === undefined ? undefined : subjectOf({ about: 'client', project, client, event })

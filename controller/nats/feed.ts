@@ -36,7 +36,7 @@ export interface NatsFeed {
   readonly feed: ReportFeed
   readonly events: EventSink
   readonly source: EventSource
-  counts(): FeedCounts
+  readonly counts: () => FeedCounts
 }
 
 const retryMaxMs = 2_000

@@ -13,9 +13,9 @@ export interface ReaderOptions {
   /** Messages with a greater sequence only; absent: those that are stored from now on. */
   readonly after?: number
   /** Takes a message. */
-  receive(message: Pulled): void
+  readonly receive: (message: Pulled) => void
   /** How many it may be given now. */
-  room(): number
+  readonly room: () => number
 }
 
 /** A consumer that nobody asks for messages is removed by JetStream after this. Milliseconds. */

@@ -105,7 +105,7 @@ async function readKept(file: string): Promise<Kept | undefined> {
     throw error
   }
   const unreadable = (cause?: unknown) => new Fault('bad_message', `${file} is unreadable`, { cause })
-  let kept: Partial<Record<keyof Kept, unknown>>
+  let kept: Partial<Record<keyof Kept, unknown>> | null
   try {
     kept = JSON.parse(text) as typeof kept
   } catch {
@@ -121,7 +121,7 @@ async function readKept(file: string): Promise<Kept | undefined> {
     'accountJwt',
     'systemJwt',
   ] as const
-  if (names.some((name) => typeof kept[name] !== 'string')) throw unreadable()
+  if (names.some((name) => typeof kept?.[name] !== 'string')) throw unreadable()
   return kept as Kept
 }
 

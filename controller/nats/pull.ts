@@ -28,8 +28,8 @@ export interface PullOptions {
   /** Prefix of the inbox that the messages come to. */
   readonly inboxPrefix: string
   /** How many messages the receiver has room for. Asked whenever more could be requested. */
-  room(): number
-  receive(message: Pulled): void
+  readonly room: () => number
+  readonly receive: (message: Pulled) => void
   readonly signal: AbortSignal
 }
 

@@ -2,7 +2,7 @@
 export class WaitingLine<T> {
   readonly #values: T[] = []
   #wake = Promise.withResolvers<void>()
-  #end: { readonly error?: unknown } | undefined
+  #end: { readonly error?: Error } | undefined
 
   get length(): number {
     return this.#values.length
@@ -14,7 +14,7 @@ export class WaitingLine<T> {
   }
 
   /** The reader gets what is there, then the end, or the error. */
-  end(error?: unknown): void {
+  end(error?: Error): void {
     this.#end ??= error === undefined ? {} : { error }
     this.#wake.resolve()
   }
