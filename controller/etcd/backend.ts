@@ -6,7 +6,7 @@ import { checkTransaction } from '../ports/transaction.ts'
 import { unaryMsMax, type Connection } from './connection.ts'
 import { EtcdFailure, faultOf } from './failure.ts'
 import { inform } from './informer.ts'
-import { leaderKey } from './keys.ts'
+import { leaderKey, markKey } from './keys.ts'
 import type { Lease } from './lease.ts'
 import {
   groupRequestOf,
@@ -26,6 +26,9 @@ const readBackMs = 450
 
 /** A read waits at most this long to be shared with the one that is on its way. Milliseconds. */
 const shareMsMax = 20
+
+/** The feed has this long to reach a revision that was read, before it is helped along. Milliseconds. */
+const catchUpMs = 100
 
 /** A backend that can also carry several independent transactions in one request. */
 export interface GroupingBackend extends Backend {
@@ -48,6 +51,8 @@ export interface EtcdBackendContext {
 export class EtcdBackend implements GroupingBackend {
   readonly #context: EtcdBackendContext
   #following: AsyncDisposable | undefined
+  #position = Infinity
+  #helping: NodeJS.Timeout | undefined
   #disposed = false
   #waitingRead: Promise<number> | undefined
   #sentRead: Promise<unknown> = Promise.resolve()
@@ -82,7 +87,17 @@ export class EtcdBackend implements GroupingBackend {
 
   follow(feed: Feed): AsyncDisposable {
     if (this.#following) throw new Error('a backend has one feed only')
-    const informer = inform(this.#context, feed)
+    const informer = inform(this.#context, {
+      reset: (entries, revision) => {
+        feed.reset(entries, revision)
+        this.#position = revision
+      },
+      changes: (changes, revision) => {
+        feed.changes(changes, revision)
+        this.#position = revision
+      },
+      fresh: (fresh) => feed.fresh(fresh),
+    })
     this.#following = informer
     return {
       [Symbol.asyncDispose]: async () => {
@@ -101,6 +116,7 @@ export class EtcdBackend implements GroupingBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
+    clearTimeout(this.#helping)
     await this.#following?.[Symbol.asyncDispose]()
   }
 
@@ -110,10 +126,27 @@ export class EtcdBackend implements GroupingBackend {
     const read = this.#context.connection.range({ key: leaderKey, count_only: true }, unaryMsMax)
     this.#sentRead = read.catch(() => {})
     try {
-      return Number((await read).header.revision)
+      const revision = Number((await read).header.revision)
+      if (revision > this.#position) this.#helpAlong(revision)
+      return revision
     } catch (error) {
       throw faultOf(error)
     }
+  }
+
+  /**
+   * Somebody who waits for the feed to reach a revision that others than Firn made, by writing outside its keys, would wait
+   * for the next write of ours: so there is one.
+   */
+  #helpAlong(revision: number): void {
+    this.#helping ??= setTimeout(() => {
+      this.#helping = undefined
+      if (revision <= this.#position || this.#disposed) return
+      const mark = { key: markKey, value: Buffer.alloc(0) }
+      this.#context.connection.txn({ success: [{ request_put: mark }] }).catch((cause: unknown) => {
+        this.#context.trouble('the feed cannot be helped along', cause)
+      })
+    }, catchUpMs)
   }
 
   async #leaseFor(transactions: readonly RawTransaction[], withinMs: number): Promise<LeaseId> {

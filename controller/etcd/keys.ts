@@ -10,6 +10,9 @@ const root = '/firn/1/'
 /** The leader's key: its create_revision is the epoch, its value the leading server's id, its lease that server's. */
 export const leaderKey = Buffer.from(`${root}leader`)
 
+/** Written for its revision alone, see `EtcdBackend.revision`. */
+export const markKey = Buffer.from(`${root}mark`)
+
 /** The range [start, end) that holds every key of ours, the leader's key included. */
 export const everything = { start: Buffer.from(root), end: after(root) } as const
 

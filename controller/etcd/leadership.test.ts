@@ -5,6 +5,8 @@ import { eventually } from '../../test/support/eventually.ts'
 import { RecordedFeed } from '../../test/support/recorded-feed.ts'
 import { startEtcd, type ServerProcess } from '../../test/support/servers.ts'
 import { claimOn, startClaiming, type Claim } from '../../test/support/store-process.ts'
+import { Connection } from './connection.ts'
+import { leaderKey } from './keys.ts'
 import { openEtcd, type EtcdStore } from './open.ts'
 
 let etcd: ServerProcess
@@ -53,6 +55,13 @@ function expectOneAtATime(all: readonly Claim[]) {
     )
     highest = epoch
   }
+}
+
+/** What an operator, or a clock gone wrong, could do. */
+async function endLeases() {
+  using connection = new Connection({ endpoints: [etcd.url] })
+  const { kvs } = await connection.range({ key: leaderKey })
+  for (const { lease } of kvs) await connection.revoke({ ID: lease })
 }
 
 describe('leadership', () => {
@@ -109,6 +118,22 @@ describe('leadership', () => {
     expect(troubles - before).toBeLessThanOrEqual(3 * 2 * 8)
     await etcd.restart()
     await eventually(() => leaders().length === 1, { withinMs: 15_000 })
+    expectOneAtATime(claims)
+  })
+
+  it('is won anew, with a new lease, when etcd has ended the old one', async () => {
+    const store = candidate('a')
+    const before = await eventually(() => store.leadership.epoch())
+    const server = { kind: 'server' as const, project: '', id: 'a', text: '{}', whileAlive: true as const }
+    await store.backend.commit({ requires: [], writes: [server] })
+    const feed = new RecordedFeed()
+    store.backend.follow(feed)
+    await eventually(() => feed.text(server))
+    await endLeases()
+    await eventually(() => feed.text(server) === undefined)
+    await eventually(() => (store.leadership.epoch() ?? 0) > before)
+    await store.backend.commit({ requires: [], writes: [server] })
+    await eventually(() => feed.text(server))
     expectOneAtATime(claims)
   })
 

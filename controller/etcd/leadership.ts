@@ -111,7 +111,10 @@ export class EtcdLeadership implements Leadership {
       {
         heard: () => {},
         events: (events) => {
+          // Whosever it was: whether it is ours again, the next campaign says.
+          this.#won = undefined
           for (const { kv } of events) this.#see(epoch(Number(kv.create_revision)))
+          this.#tell()
           change.abort()
         },
       },

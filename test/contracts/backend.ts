@@ -166,6 +166,11 @@ function refuses(join: Join) {
     expect(await faultOf(backend.commit({ requires: [], writes }))).toBe('bad_request')
   })
 
+  it('refuses a name that is no text', async () => {
+    const { backend } = await join()
+    expect(await faultOf(backend.commit({ requires: [], writes: [put(job('\ud800'), '1')] }))).toBe('bad_request')
+  })
+
   it('lets only servers live as long as their process', async () => {
     const { backend } = await join()
     const writes = [{ ...put(job('a'), '1'), whileAlive: true as const }]
