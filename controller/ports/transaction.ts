@@ -18,7 +18,8 @@ export function checkTransaction({ requires, writes }: RawTransaction): void {
     throw new Fault('too_much', `${count} operations in one transaction; at most ${operationsMax} fit`)
   for (const list of [requires, writes]) {
     const names = new Set(list.map(nameOf))
-    if (![...names].every((name) => name.isWellFormed())) throw badField('writes', 'a name is no Unicode text')
+    if (![...names].every((name) => name.isWellFormed()))
+      throw badField('writes', 'a name is no Unicode text')
     if (names.size !== list.length) throw badField('writes', 'names one document twice')
   }
   const passing = writes.find(({ kind, whileAlive }) => whileAlive && kind !== 'server')

@@ -168,7 +168,9 @@ function refuses(join: Join) {
 
   it('refuses a name that is no text', async () => {
     const { backend } = await join()
-    expect(await faultOf(backend.commit({ requires: [], writes: [put(job('\ud800'), '1')] }))).toBe('bad_request')
+    expect(await faultOf(backend.commit({ requires: [], writes: [put(job('\ud800'), '1')] }))).toBe(
+      'bad_request',
+    )
   })
 
   it('lets only servers live as long as their process', async () => {
