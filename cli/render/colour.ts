@@ -2,13 +2,13 @@
 
 /** What a text is painted with: styles by meaning, so that one place chooses the colours. */
 export interface Paint {
-  good(text: string): string
-  warn(text: string): string
-  bad(text: string): string
+  readonly good: (text: string) => string
+  readonly warn: (text: string) => string
+  readonly bad: (text: string) => string
   /** Under way. */
-  active(text: string): string
-  dim(text: string): string
-  bold(text: string): string
+  readonly active: (text: string) => string
+  readonly dim: (text: string) => string
+  readonly bold: (text: string) => string
 }
 
 const codes = { good: 32, warn: 33, bad: 31, active: 36, dim: 2, bold: 1 } as const

@@ -1,0 +1,73 @@
+// What a command is: a value in a table. The parser, the help, the completion and docs/cli.md all read that table.
+import type { Flags } from './flags.ts'
+import type { Api } from './http.ts'
+import type { Io } from './io.ts'
+import type { Output } from './output.ts'
+import type { Settings } from './settings.ts'
+
+/** A `--name` of a command. */
+export interface Option {
+  readonly name: string
+  /** One letter. */
+  readonly short?: string
+  /** What stands for its value in the help; without it the option is a switch. */
+  readonly value?: string
+  readonly choices?: readonly string[]
+  readonly required?: boolean
+  /** May be given more than once. */
+  readonly repeats?: boolean
+  readonly help: string
+}
+
+/** A word after the command. */
+export interface Argument {
+  readonly name: string
+  readonly help: string
+  readonly optional?: boolean
+  /** Only the last argument may. */
+  readonly repeats?: boolean
+}
+
+/** An example line and what it does. */
+export type Example = readonly [line: string, does: string]
+
+interface Described {
+  /** One word, or a group and a verb: `job ls`. */
+  readonly name: string
+  /** One sentence without a full stop, in the imperative. */
+  readonly summary: string
+  /** More, for the help of this command alone. */
+  readonly details?: string
+  readonly args: readonly Argument[]
+  readonly options: readonly Option[]
+  readonly examples: readonly [Example, ...Example[]]
+}
+
+/** A command that talks to a server. `run` resolves with the exit code and throws a Failure. */
+export interface Command extends Described {
+  run(invocation: Invocation): Promise<number>
+}
+
+/** A command that takes its words itself: it launches a part of Firn. */
+export interface Launcher extends Described {
+  launch(args: string[], io: Io): Promise<number>
+}
+
+/** What a running command works with. */
+export interface Invocation {
+  readonly io: Io
+  readonly flags: Flags
+  /** The words after the command, by the names of its arguments. */
+  readonly args: Readonly<Record<string, readonly string[]>>
+  readonly out: Output
+  readonly settings: Settings
+  /** The server, as flags, environment and configuration say. Throws Failure. */
+  readonly api: () => Api
+}
+
+/** The value of a required argument. */
+export function argument({ args }: Invocation, name: string): string {
+  const value = args[name]?.[0]
+  if (value === undefined) throw new Error(`the command has no argument ${name}`)
+  return value
+}

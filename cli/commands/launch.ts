@@ -1,0 +1,67 @@
+// Commands that launch a part of Firn. They are loaded only when called: nothing else of the command line needs them.
+import type { Launcher } from '../command.ts'
+
+/** What a part's main file exports. Resolves with the exit code. */
+interface Part {
+  main(args: string[]): Promise<number>
+}
+
+const up: Launcher = {
+  name: 'up',
+  summary: 'Start etcd, NATS, servers and agents on this machine, and leave them running',
+  details: 'Data survives a stop and a new start. Ctrl-C stops everything that was started.',
+  args: [],
+  options: [
+    { name: 'port', value: 'PORT', help: 'where the REST API listens, on 127.0.0.1; 9090 when left out' },
+    { name: 'data', value: 'DIR', help: 'where the data lies; .firn when left out' },
+    { name: 'agents', value: 'N', help: 'how many agents; 3 when left out' },
+    { name: 'servers', value: 'N', help: 'how many servers; 1 when left out' },
+    {
+      name: 'ready-file',
+      value: 'FILE',
+      help: 'written when all is ready: JSON with url, token, clients and pids',
+    },
+  ],
+  examples: [
+    ['firn up', 'One server and three agents, REST on http://127.0.0.1:9090'],
+    ['firn up --agents 5 --ready-file ready.json', 'Five agents, and a file for scripts to wait for'],
+  ],
+  launch: async (args) => (await load('../../scripts/up/main.ts')).main(args),
+}
+
+const server: Launcher = {
+  name: 'server',
+  summary: 'Run one server',
+  details: 'Any number of servers may share one etcd and one NATS; all of them serve REST and agents.',
+  args: [],
+  options: [{ name: 'config', value: 'FILE', help: 'its configuration' }],
+  examples: [['firn server --config /etc/firn/server.yaml', 'Serve as the file says']],
+  launch: async (args) => (await load('../../controller/main.ts')).main(args),
+}
+
+const agent: Launcher = {
+  name: 'agent',
+  summary: 'Run the agent of this node',
+  args: [],
+  options: [
+    { name: 'config', value: 'FILE', help: 'its configuration: where the servers are, what the node allows' },
+  ],
+  examples: [['firn agent --config /etc/firn/agent.yaml', 'Work as the file says']],
+  launch: async (args) => (await load('../../agent/main.ts')).main(args),
+}
+
+const demo: Launcher = {
+  name: 'demo',
+  summary: 'Back up three nodes in one session, restore the set and compare it, on real parts',
+  details: 'Everything runs on this machine in a temporary folder, and is gone afterwards.',
+  args: [],
+  options: [],
+  examples: [['firn demo', 'The whole round, with a table at its end']],
+  launch: async (args) => (await load('../../scripts/demo/main.ts')).main(args),
+}
+
+async function load(file: string): Promise<Part> {
+  return (await import(new URL(file, import.meta.url).href)) as Part
+}
+
+export const launchers: readonly Launcher[] = [up, server, agent, demo]
