@@ -69,6 +69,8 @@ export interface Job {
 
 /** What the scheduler of a client without an agent says of its job's part in the newest round. Seconds since the epoch; -1: never. */
 export interface ExternalMember {
+  /** The round it is about: once the session's tag has moved on, it says nothing any more. */
+  readonly tag: number
   readonly status: '' | 'running' | 'completed'
   readonly result: string
   readonly timeStarted: number
@@ -92,7 +94,7 @@ export interface Session {
   readonly wanted: 'active' | 'stopped'
   readonly plan: Plan
   readonly lastStart?: Instant
-  /** By job: only those whose schedulers started or ended them in the round of `tag`. */
+  /** By job: what their own schedulers said. */
   readonly external?: Readonly<Record<string, ExternalMember>>
   readonly createdAt: Instant
   readonly version: number

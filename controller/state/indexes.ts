@@ -8,8 +8,27 @@ export const scoped = (project: string, id: string): string => `${project}/${id}
 /** The one key of an index that just gathers ("all runs that are not finished"). */
 export const every = '*'
 
+function mentionsOf({ client, actions, firn }: Documents['job']): string[] {
+  const found = new Set<string>(client ? [client] : [])
+  const look = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return
+    for (const [key, item] of Object.entries(value)) {
+      if (key === 'client_id' && typeof item === 'string') found.add(item)
+      look(item)
+    }
+  }
+  for (const { freezer, extra } of actions) {
+    look(freezer)
+    look(extra)
+  }
+  look(firn)
+  return [...found]
+}
+
 const indexes = {
   job: {
+    /** Every value of a key "client_id", at any depth: what a search for it may find. */
+    mentions: (job) => mentionsOf(job).map((client) => scoped(job.project, client)),
     client: (job) => (job.client ? [scoped(job.project, job.client)] : []),
     session: (job) => (job.session ? [scoped(job.project, job.session)] : []),
     /** Jobs with a slot to come. */

@@ -1,0 +1,131 @@
+import { isFault, type FaultCode } from '../core/fault.ts'
+
+/** How a route tells its errors: Freezer's `{title, description}`, or RFC 9457's problem+json. */
+export type ErrorForm = 'freezer' | 'problem'
+
+/** What only the edge can find wrong with a request. */
+export type EdgeCode =
+  'malformed_json' | 'unknown_path' | 'wrong_method' | 'not_acceptable' | 'body_too_large' | 'bug'
+
+/** Refuses a request before any use case sees it. */
+export class EdgeFault extends Error {
+  override readonly name = 'EdgeFault'
+  readonly code: EdgeCode
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(code: EdgeCode, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message)
+    this.code = code
+    this.headers = headers
+  }
+}
+
+/** An error as it leaves the server. */
+export interface FaultAnswer {
+  readonly status: number
+  /** The reason phrase, where the standard one does not do. */
+  readonly phrase?: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: object
+  /** Nobody foresaw it: to be logged whole, and told without detail. */
+  readonly unexpected: boolean
+}
+
+interface Row {
+  readonly status: number
+  readonly title: string
+  /** Where Freezer's published answers differ. */
+  readonly freezer?: { readonly status?: number; readonly title?: string; readonly phrase?: string }
+}
+
+/** Every fault's answer; a new code does not compile until it has one here. */
+const rows = {
+  bad_request: { status: 400, title: 'Bad request', freezer: { title: 'Bad request format' } },
+  not_found: { status: 404, title: 'Not Found' },
+  conflict: { status: 409, title: 'Conflict', freezer: { title: 'Document already existing' } },
+  forbidden: { status: 403, title: 'Forbidden', freezer: { title: 'Access Forbidden' } },
+  unauthenticated: { status: 401, title: 'Unauthorized' },
+  stale_write: { status: 409, title: 'Changed meanwhile' },
+  fenced: { status: 503, title: 'Service Unavailable' },
+  store_down: { status: 503, title: 'Service Unavailable' },
+  feed_down: { status: 503, title: 'Service Unavailable' },
+  agent_offline: { status: 409, title: 'Agent offline' },
+  busy: { status: 409, title: 'Not now' },
+  unsupported: { status: 422, title: 'Not supported', freezer: { status: 409 } },
+  bad_message: { status: 502, title: 'Bad answer from a peer' },
+  too_much: { status: 413, title: 'Too much' },
+  timeout: { status: 504, title: 'Took too long' },
+  cancelled: { status: 409, title: 'Cancelled' },
+  stopping: { status: 503, title: 'Service Unavailable' },
+  tool_failed: { status: 502, title: 'A tool failed' },
+  malformed_json: {
+    status: 400,
+    title: 'Malformed JSON',
+    // Published and real: HTTP has no such status, Freezer's clients know it.
+    freezer: { status: 753, phrase: 'Syntax Error' },
+  },
+  unknown_path: { status: 404, title: 'Not Found' },
+  wrong_method: { status: 405, title: 'Method Not Allowed', freezer: { title: 'Bad Method' } },
+  not_acceptable: { status: 406, title: 'Not Acceptable' },
+  body_too_large: { status: 413, title: 'Content Too Large' },
+  bug: { status: 500, title: 'Internal Server Error', freezer: { title: 'Internal Storage Error' } },
+} as const satisfies Record<FaultCode | EdgeCode, Row>
+
+/** How clients are told to identify themselves. */
+const challenge = 'Token realm="firn", header="X-Auth-Token"'
+
+/** The answer to anything thrown while a request was served. */
+export function answerTo(error: unknown, form: ErrorForm): FaultAnswer {
+  const { code, message, field, headers } = told(error)
+  const row: Row = rows[code]
+  const freezer = form === 'freezer' ? row.freezer : undefined
+  const status = freezer?.status ?? row.status
+  const title = freezer?.title ?? row.title
+  return {
+    status,
+    ...(freezer?.phrase === undefined ? {} : { phrase: freezer.phrase }),
+    headers: {
+      ...headers,
+      ...(code === 'unauthenticated' ? { 'www-authenticate': challenge } : {}),
+      'content-type': form === 'freezer' ? 'application/json' : 'application/problem+json',
+    },
+    body:
+      form === 'freezer' ? freezerBody(status, title, message) : problem(status, title, message, code, field),
+    unexpected: code === 'bug',
+  }
+}
+
+interface Told {
+  readonly code: FaultCode | EdgeCode
+  readonly message: string
+  readonly field?: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+function told(error: unknown): Told {
+  if (error instanceof EdgeFault) return { code: error.code, message: error.message, headers: error.headers }
+  if (!isFault(error))
+    return { code: 'bug', message: 'an internal error; the server has logged it', headers: {} }
+  const { field, retryAfterMs } = error.detail
+  return {
+    code: error.code,
+    message: error.message,
+    ...(field === undefined ? {} : { field }),
+    headers: retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) },
+  }
+}
+
+function freezerBody(status: number, title: string, description: string): object {
+  if (status === 401) return { error: { code: 401, title, message: description }, title, description }
+  return { title, description }
+}
+
+function problem(
+  status: number,
+  title: string,
+  detail: string,
+  code: string,
+  field: string | undefined,
+): object {
+  return { type: 'about:blank', title, status, detail, code, ...(field === undefined ? {} : { field }) }
+}

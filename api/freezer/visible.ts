@@ -1,0 +1,46 @@
+import { Fault } from '../../core/fault.ts'
+import type { Ask } from '../route.ts'
+import type { Version } from './views.ts'
+
+interface Owned {
+  readonly user: string
+}
+
+/** v1 is per user: what others of the project own is not there for them. */
+export const sees = (ask: Ask, version: Version, document: Owned): boolean =>
+  version === 'v2' || document.user === ask.caller.user
+
+/** Only what the caller sees. */
+export function* seen<T extends Owned>(
+  ask: Ask,
+  version: Version,
+  stored: Iterable<{ readonly value: T }>,
+): IterableIterator<T> {
+  const { user } = ask.caller
+  for (const { value } of stored) if (version === 'v2' || value.user === user) yield value
+}
+
+/** The document if it is there for the caller. Throws Fault('not_found'). */
+export function found<T extends Owned>(
+  ask: Ask,
+  version: Version,
+  what: string,
+  stored: { readonly value: T } | undefined,
+): T {
+  if (!stored || !sees(ask, version, stored.value)) throw new Fault('not_found', `no such ${what}`)
+  return stored.value
+}
+
+/** Throws Fault('forbidden') when a document that is to be replaced is somebody else's. */
+export function refuseOthers(
+  ask: Ask,
+  version: Version,
+  stored: { readonly value: Owned } | undefined,
+): void {
+  if (stored && !sees(ask, version, stored.value)) throw new Fault('forbidden', "this id is another user's")
+}
+
+/** The project of the URL must be the token's: another one's documents are not there. Throws Fault('not_found'). */
+export function checkProject(ask: Ask): void {
+  if (ask.param('project_id') !== ask.caller.project) throw new Fault('not_found', 'no such project')
+}

@@ -1,0 +1,63 @@
+import type { Instant } from '../../core/clock.ts'
+import { comparePlaces, type Place } from '../../controller/use-cases/recent.ts'
+import { refusal } from '../fields.ts'
+import type { Ask } from '../route.ts'
+
+const limitDefault = 50
+const limitMax = 1000
+
+/** What part of a list is asked for. Throws Fault('bad_request') for a limit or cursor that is none. */
+export function pageOf(ask: Ask): { limit: number; from: Place | undefined } {
+  const text = ask.query('limit')
+  const limit = text === undefined || text === '' ? limitDefault : Number(text)
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > limitMax)
+    throw refusal('limit', `must be a whole number from 1 to ${limitMax}`)
+  const cursor = ask.query('cursor')
+  return { limit, from: cursor === undefined || cursor === '' ? undefined : placeIn(cursor) }
+}
+
+/** Where a page ended: opaque to clients, and good for as long as they like, whatever is added or removed meanwhile. */
+const cursorOf = ({ at, id }: Place): string => Buffer.from(`${at} ${id}`).toString('base64url')
+
+function placeIn(cursor: string): Place {
+  const [, at, id] = /^(\d{1,16}) ([\w.-]{1,300})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
+  if (at === undefined || id === undefined) throw refusal('cursor', 'is not one that a list has given')
+  return { at: Number(at) as Instant, id }
+}
+
+/** The first `limit` that `keep` keeps, and the cursor to the rest. The documents come in order, beginning after the cursor. */
+export function cut<T>(
+  documents: Iterable<T>,
+  limit: number,
+  place: (document: T) => Place,
+  keep: (document: T) => boolean = () => true,
+): { page: T[]; next: string | null } {
+  const page: T[] = []
+  for (const document of documents) {
+    if (!keep(document)) continue
+    const last = page.at(-1)
+    if (page.length >= limit && last) return { page, next: cursorOf(place(last)) }
+    page.push(document)
+  }
+  return { page, next: null }
+}
+
+/** Documents of an index, newest first, beginning after `from`: for indexes of at most some thousands. */
+export function newestFirst<T>(
+  documents: Iterable<T>,
+  from: Place | undefined,
+  place: (document: T) => Place,
+): T[] {
+  const older = [...documents].filter((document) => !from || comparePlaces(place(document), from) < 0)
+  return older.sort((a, b) => comparePlaces(place(b), place(a)))
+}
+
+/** As `newestFirst`, in order of creation. */
+export function oldestFirst<T>(
+  documents: Iterable<T>,
+  from: Place | undefined,
+  place: (document: T) => Place,
+): T[] {
+  const younger = [...documents].filter((document) => !from || comparePlaces(place(document), from) > 0)
+  return younger.sort((a, b) => comparePlaces(place(a), place(b)))
+}

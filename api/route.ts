@@ -1,0 +1,96 @@
+import type { Context as HonoContext } from 'hono'
+import type { Json } from '../core/action.ts'
+import { Fault } from '../core/fault.ts'
+import type { Role } from '../core/catalogue.ts'
+import type { Caller } from '../controller/use-cases/context.ts'
+import { hasBody, readJson, type Bindings } from './body.ts'
+import type { Served } from './deps.ts'
+import type { ErrorForm } from './faults.ts'
+
+/** One operation of the API, as a route group lists it. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Hono's pattern, from the root. A slash at the end makes no difference. */
+  readonly path: string
+  /** What the caller must be, at least; `nobody`: no token is asked for. */
+  readonly role: Role | 'nobody'
+  readonly errors: ErrorForm
+  /** What it answers with, for `Accept`; JSON when absent. */
+  readonly gives?: string
+  readonly answer: (ask: Ask) => Response | Promise<Response>
+}
+
+/** One request on its way through a route. */
+export class Ask {
+  readonly served: Served
+  readonly http: HonoContext<Bindings>
+  readonly requestId: string
+  readonly #caller: Caller | undefined
+  #body: Promise<Json | undefined> | undefined
+
+  constructor(served: Served, http: HonoContext<Bindings>, requestId: string, caller: Caller | undefined) {
+    this.served = served
+    this.http = http
+    this.requestId = requestId
+    this.#caller = caller
+  }
+
+  /** Who asks; only of a route that wants a token. */
+  get caller(): Caller {
+    if (!this.#caller) throw new Fault('unauthenticated', 'a token is needed')
+    return this.#caller
+  }
+
+  get hasBody(): boolean {
+    return hasBody(this.http)
+  }
+
+  /** The JSON body, read once; undefined when empty. Throws EdgeFault 'malformed_json' or 'body_too_large'. */
+  body(): Promise<Json | undefined> {
+    this.#body ??= readJson(this.http)
+    return this.#body
+  }
+
+  param(name: string): string {
+    return this.http.req.param(name) ?? ''
+  }
+
+  query(name: string): string | undefined {
+    return this.http.req.query(name)
+  }
+
+  header(name: string): string | undefined {
+    return this.http.req.header(name)
+  }
+
+  json(value: unknown, status = 200, headers?: Readonly<Record<string, string>>): Response {
+    return new Response(JSON.stringify(value), {
+      status,
+      headers: { 'content-type': 'application/json', ...this.headers(), ...headers },
+    })
+  }
+
+  /** 204 */
+  nothing(): Response {
+    return new Response(null, { status: 204, headers: this.headers() })
+  }
+
+  /** What every answer carries. */
+  headers(): Record<string, string> {
+    const { staleMs } = this.served.context.state
+    return staleMs === undefined
+      ? { 'x-openstack-request-id': this.requestId }
+      : {
+          'x-openstack-request-id': this.requestId,
+          'firn-stale': String(Math.ceil(staleMs / 1000)),
+        }
+  }
+}
+
+const ranks: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
+
+/** Throws Fault('forbidden') when the caller may less than `needed`. */
+export function demandRole(caller: Caller, needed: Role): void {
+  if (ranks[caller.role] < ranks[needed])
+    throw new Fault('forbidden', `this takes the role ${needed}; the token has ${caller.role}`)
+}

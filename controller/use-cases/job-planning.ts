@@ -1,0 +1,122 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { JsonObject } from '../../core/action.ts'
+import { badField } from '../../core/fault.ts'
+import type { ClientId, ProjectId } from '../../core/ids.ts'
+import type { Job, Plan, ScheduleFields, Session } from '../../core/job.ts'
+import { isEnrolled } from '../../core/select.ts'
+import { replan, timezoneOf, unplanned } from '../plan/schedule.ts'
+import type { Context } from './context.ts'
+
+/** Whether the servers plan and run a job: its client has an agent, or it is for all clients that match. */
+export const isServerRun = (
+  { state }: Pick<Context, 'state'>,
+  job: Pick<Job, 'project' | 'client' | 'selector'>,
+): boolean =>
+  job.selector !== undefined ||
+  (job.client !== undefined && isEnrolledClient({ state }, job.project, job.client))
+
+export const isEnrolledClient = (
+  { state }: Pick<Context, 'state'>,
+  project: ProjectId,
+  client: ClientId,
+): boolean => isEnrolled(state.get('client', project, client)?.value)
+
+/** Whether a job's own schedule fires: a job of a session starts with it, a stopped one does not. */
+export const firesByItself = (context: Pick<Context, 'state'>, job: Omit<Job, 'plan'>): boolean =>
+  job.wanted === 'active' && job.session === undefined && isServerRun(context, job)
+
+/**
+ * The job with its plan. A plan is made anew only when something changed that it depends on: whole documents that are sent
+ * back must not move the next slot. `fired`: whether `before` was planned. Throws Fault('bad_request') for a schedule
+ * that no date can satisfy.
+ */
+export function withJobPlan(
+  context: Context,
+  job: Omit<Job, 'plan'>,
+  before: Job | undefined,
+  fired: boolean = before !== undefined && firesByItself(context, before),
+): Job {
+  return { ...job, plan: planOf(context, job, before, firesByItself(context, job), fired) }
+}
+
+/**
+ * As `withJobPlan`. A session without any member that the servers run is left to its schedulers. `gained`: a job about to
+ * be stored in the same transaction is one that they run.
+ */
+export function withSessionPlan(
+  context: Context,
+  session: Omit<Session, 'plan'>,
+  before: Session | undefined,
+  { gained = false, fired = before !== undefined && sessionFires(context, before) } = {},
+): Session {
+  const fires = sessionFires(context, session) || (gained && session.wanted === 'active')
+  return { ...session, plan: planOf(context, session, before, fires, fired) }
+}
+
+const sessionFires = ({ state }: Context, session: Omit<Session, 'plan'>): boolean =>
+  session.wanted === 'active' &&
+  session.jobs.some((id) => {
+    const job = state.get('job', session.project, id)
+    return job !== undefined && isServerRun({ state }, job.value)
+  })
+
+function planOf(
+  { clock }: Context,
+  now: Triggered,
+  before: (Triggered & { readonly plan: Plan }) | undefined,
+  fires: boolean,
+  fired: boolean,
+): Plan {
+  if (before && fires === fired && sameTrigger(now, before)) return before.plan
+  // Asked even when it does not fire: what no date can satisfy is refused here, not when it is started.
+  const plan = replan(now.schedule, now.firn, before?.plan, clock.now())
+  return fires ? plan : unplanned(before?.plan)
+}
+
+interface Triggered {
+  readonly schedule: ScheduleFields
+  readonly firn?: JsonObject
+  readonly wanted: 'active' | 'stopped'
+}
+
+const sameTrigger = (a: Triggered, b: Triggered): boolean =>
+  a.wanted === b.wanted &&
+  timezoneOf(a.firn) === timezoneOf(b.firn) &&
+  isDeepStrictEqual(a.schedule, b.schedule)
+
+/** RFC 7386: objects are merged, null removes, the rest replaces. Nothing left: undefined. */
+export function mergedExtensions(
+  before: JsonObject | undefined,
+  sent: JsonObject | undefined,
+): JsonObject | undefined {
+  if (sent === undefined) return before
+  const merged = merge(before ?? {}, sent)
+  return Object.keys(merged).length === 0 ? undefined : merged
+}
+
+function merge(before: JsonObject, sent: JsonObject): JsonObject {
+  const merged = new Map(Object.entries(before))
+  for (const [key, value] of Object.entries(sent)) {
+    const old = merged.get(key)
+    if (value === null) merged.delete(key)
+    else if (isObject(value)) merged.set(key, merge(isObject(old) ? old : {}, value))
+    else merged.set(key, value)
+  }
+  return Object.fromEntries(merged)
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `firn.client_selector`: labels that a client must have, all of them. Throws Fault('bad_request'). */
+export function selectorOf(firn: JsonObject | undefined): Record<string, string> | undefined {
+  const selector = firn?.['client_selector']
+  if (selector === undefined) return undefined
+  if (!isObject(selector)) throw badField('firn.client_selector', 'must be an object of labels')
+  const labels = Object.entries(selector)
+  // An empty one would match every client, most likely by mistake.
+  if (labels.length === 0) throw badField('firn.client_selector', 'must name at least one label')
+  for (const [label, value] of labels)
+    if (typeof value !== 'string') throw badField(`firn.client_selector.${label}`, 'must be a string')
+  return selector as Record<string, string>
+}

@@ -1,0 +1,217 @@
+import type { JsonObject } from '../../core/action.ts'
+import { Fault, badField } from '../../core/fault.ts'
+import { jobId, type ClientId, type JobId, type SessionId } from '../../core/ids.ts'
+import type { Job, Reported } from '../../core/job.ts'
+import { checkSchedule, timezoneOf } from '../plan/schedule.ts'
+import { put, ref, unchanged, type Put, type Stored, type Transaction } from '../state/documents.ts'
+import type { Caller, Context } from './context.ts'
+import { takeActions, type ActionEntry } from './job-actions.ts'
+import { isServerRun, mergedExtensions, selectorOf, withJobPlan, withSessionPlan } from './job-planning.ts'
+import { retrying } from './retrying.ts'
+
+export type { ActionEntry } from './job-actions.ts'
+
+/** What a document says of a job; absent: it says nothing of it. Types are checked, meaning is not. */
+export interface JobFields {
+  readonly client?: ClientId
+  readonly description?: string
+  /** The trigger fields of `job_schedule`, as sent. */
+  readonly schedule?: JsonObject
+  /** The other fields of `job_schedule`. */
+  readonly reported?: Partial<Reported>
+  readonly actions?: readonly ActionEntry[]
+  readonly session?: SessionId
+  readonly sessionTag?: number
+  readonly sessionName?: string
+  readonly firn?: JsonObject
+}
+
+/** A stored document may have this many characters: two of them and more have to fit into one request to etcd. */
+export const documentMax = 256 * 1024
+
+const nothingReported: Reported = { status: '', result: '', event: '', timeStarted: -1, timeEnded: -1 }
+
+/** Creates a job under an id of the server's. Throws Fault 'bad_request' (naming the field), 'store_down'. */
+export async function createJob(context: Context, caller: Caller, fields: JobFields): Promise<Stored<Job>> {
+  const id = jobId(context.secrets.uuid())
+  const timeCreated = Math.floor(context.clock.now() / 1000)
+  const reported = { ...fields.reported, timeCreated, timeStarted: -1, timeEnded: -1 }
+  return retrying(context, () => storeJob(context, caller, id, { ...fields, reported }, undefined))
+}
+
+/** Creates a job under this id, or replaces the one that has it. Throws as `createJob`. */
+export async function replaceJob(
+  context: Context,
+  caller: Caller,
+  id: JobId,
+  fields: JobFields,
+): Promise<Stored<Job>> {
+  return retrying(context, () =>
+    storeJob(context, caller, id, fields, context.state.get('job', caller.project, id)),
+  )
+}
+
+/** Everything that a document decides about a job by itself, whole or as a change to `base`. */
+function described(
+  fields: JobFields,
+  base: Job | undefined,
+): Pick<Job, 'description' | 'schedule'> & Partial<Job> {
+  const firn = mergedExtensions(base?.firn, fields.firn)
+  const selector = selectorOf(firn)
+  const client = fields.client ?? base?.client
+  if (client === undefined && !selector)
+    throw new Fault('bad_request', "'client_id' is a required property", { field: 'client_id' })
+  const sessionName = fields.sessionName ?? base?.sessionName
+  return {
+    ...(client === undefined ? {} : { client }),
+    ...(selector ? { selector } : {}),
+    description: fields.description ?? base?.description ?? '',
+    schedule: checkSchedule({ ...base?.schedule, ...fields.schedule }, timezoneOf(firn)),
+    ...(firn ? { firn } : {}),
+    ...(sessionName === undefined ? {} : { sessionName }),
+  }
+}
+
+async function storeJob(
+  context: Context,
+  caller: Caller,
+  id: JobId,
+  fields: JobFields,
+  before: Stored<Job> | undefined,
+): Promise<Stored<Job>> {
+  if (!fields.actions)
+    throw new Fault('bad_request', "'job_actions' is a required property", { field: 'job_actions' })
+  const { project, user } = caller
+  const { actions, puts, requires } = takeActions(
+    context,
+    caller,
+    fields.actions,
+    before?.value.actions ?? [],
+  )
+  const session = before ? before.value.session : fields.session
+  const plain = {
+    ...described(fields, undefined),
+    id,
+    project,
+    user: before?.value.user ?? user,
+    actions,
+    sessionTag: before?.value.sessionTag ?? fields.sessionTag ?? 0,
+    ...(session === undefined ? {} : { session }),
+    wanted: before?.value.wanted ?? (fields.reported?.event === 'stop' ? 'stopped' : 'active'),
+    createdAt: before?.value.createdAt ?? context.clock.now(),
+    version: (before?.value.version ?? 0) + 1,
+  } as const
+  const job = withJobPlan(context, withReport(context, plain, fields.reported, undefined), before?.value)
+  const joined = before || session === undefined ? [] : joining(context, job, session)
+  return commitJob(context, job, before, {
+    puts: [...puts, ...joined.map(({ value }) => put('session', project, value.id, value))],
+    requires: [
+      ...requires,
+      ...joined.map(({ value, read }) => unchanged('session', project, value.id, read)),
+    ],
+  })
+}
+
+/** A job that is created with a session_id is a member from its first moment. */
+function joining({ state, ...context }: Context, job: Job, id: SessionId) {
+  const read = state.get('session', job.project, id)
+  if (!read) throw badField('session_id', `'${id}' is no session`)
+  const grown = { ...read.value, jobs: [...read.value.jobs, job.id], version: read.value.version + 1 }
+  const gained = isServerRun({ state }, job)
+  return [{ read, value: withSessionPlan({ state, ...context }, grown, read.value, { gained }) }]
+}
+
+/**
+ * Changes what `fields` name and nothing else; `schedule` and `firn` are merged key by key, `actions` replaced whole.
+ * Throws Fault 'not_found', 'bad_request', 'stale_write', 'store_down'.
+ */
+export async function patchJob(
+  context: Context,
+  caller: Caller,
+  id: JobId,
+  fields: JobFields,
+): Promise<Stored<Job>> {
+  return retrying(context, async () => {
+    const before = existingJob(context, caller, id)
+    const { actions, puts, requires } = fields.actions
+      ? takeActions(context, caller, fields.actions, before.value.actions)
+      : { actions: before.value.actions, puts: [], requires: [] }
+    const { client: _client, selector: _selector, firn: _firn, ...kept } = before.value
+    const plain = { ...kept, ...described(fields, before.value), actions, version: before.value.version + 1 }
+    // The tag of a member that the servers run is the session's; other schedulers keep theirs here.
+    const tagged =
+      fields.sessionTag !== undefined && !isServerRun(context, plain)
+        ? { ...plain, sessionTag: fields.sessionTag }
+        : plain
+    const reporting = withReport(context, tagged, fields.reported, before.value.reported)
+    const job = withJobPlan(context, reporting, before.value)
+    return commitJob(context, job, before, { puts, requires })
+  })
+}
+
+/** Deletes a job; it leaves its session. Its runs go on and stay listed. Throws Fault 'not_found', 'store_down'. */
+export async function removeJob(context: Context, caller: Caller, id: JobId): Promise<void> {
+  const { state } = context
+  const { project } = caller
+  await retrying(context, async () => {
+    const before = existingJob(context, caller, id)
+    const session = before.value.session && state.get('session', project, before.value.session)
+    const left = session && {
+      ...session.value,
+      jobs: session.value.jobs.filter((job) => job !== id),
+      version: session.value.version + 1,
+    }
+    await state.commit({
+      requires: [
+        unchanged('job', project, id, before),
+        ...(session ? [unchanged('session', project, session.value.id, session)] : []),
+      ],
+      puts:
+        session && left
+          ? [put('session', project, left.id, withSessionPlan(context, left, session.value))]
+          : [],
+      deletes: [ref('job', project, id)],
+    })
+  })
+}
+
+/** The caller's job. Throws Fault('not_found') for another project's, too. */
+export function existingJob({ state }: Pick<Context, 'state'>, { project }: Caller, id: JobId): Stored<Job> {
+  const job = state.get('job', project, id)
+  if (!job) throw new Fault('not_found', `no job ${id}`)
+  return job
+}
+
+/** A scheduler's own words are kept only for clients that the servers do not run. */
+export function withReport<J extends Omit<Job, 'plan'>>(
+  context: Pick<Context, 'state'>,
+  job: J,
+  sent: Partial<Reported> | undefined,
+  before: Reported | undefined,
+): J {
+  if (isServerRun(context, job)) return before ? { ...job, reported: before } : job
+  return { ...job, reported: { ...nothingReported, ...before, ...sent } }
+}
+
+/** Stores a job as it was decided on, with what goes along; the client must still be what the decision was based on. */
+export async function commitJob(
+  { state }: Context,
+  job: Job,
+  before: Stored<Job> | undefined,
+  along: { readonly puts: readonly Put[]; readonly requires: Transaction['requires'] },
+): Promise<Stored<Job>> {
+  const { project, id, client } = job
+  if (JSON.stringify(job).length > documentMax)
+    throw new Fault('too_much', `the job has more than ${documentMax} characters`)
+  const revision = await state.commit({
+    requires: [
+      unchanged('job', project, id, before),
+      ...(client === undefined
+        ? []
+        : [unchanged('client', project, client, state.get('client', project, client))]),
+      ...along.requires,
+    ],
+    puts: [put('job', project, id, job), ...along.puts],
+  })
+  return { value: job, revision }
+}

@@ -1,0 +1,57 @@
+import type { Backup, Repository } from '../../core/catalogue.ts'
+import { Fault } from '../../core/fault.ts'
+import { repositoryId, type BackupId, type ClientId } from '../../core/ids.ts'
+import type { RepositoryAccess } from '../../core/link.ts'
+import { put, unchanged, type Stored } from '../state/documents.ts'
+import type { Caller, Context } from './context.ts'
+import { repositoryPlace } from './new-run.ts'
+
+export interface RepositoryWish {
+  readonly engine: string
+  readonly location: string
+  /** The node whose own it is; absent: shared. */
+  readonly client?: ClientId
+  /** Absent: a new random one. */
+  readonly password?: string
+}
+
+/** Makes a repository known; an agent creates it when it is first used. Throws Fault 'store_down'. */
+export async function createRepository(
+  context: Context,
+  { project }: Caller,
+  { engine, location, client, password = context.secrets.random(32) }: RepositoryWish,
+): Promise<Stored<Repository>> {
+  const id = repositoryId(context.secrets.uuid())
+  const value: Repository = {
+    ...{ id, project, engine, location },
+    ...(client === undefined ? {} : { client }),
+    sealedPassword: context.sealer.seal(password, repositoryPlace(project, id)),
+    createdAt: context.clock.now(),
+  }
+  const revision = await context.state.commit({
+    requires: [unchanged('repository', project, id, undefined)],
+    puts: [put('repository', project, id, value)],
+  })
+  return { value, revision }
+}
+
+/** A backup and what opens the repository it lies in; only to be sent to an agent. Throws Fault('not_found'). */
+export function openBackup(
+  { state, sealer }: Pick<Context, 'state' | 'sealer'>,
+  { project }: Caller,
+  id: BackupId,
+): { backup: Backup; access: RepositoryAccess } {
+  const backup = state.get('backup', project, id)?.value
+  if (!backup) throw new Fault('not_found', `no backup ${id}`)
+  const repository = state.get('repository', project, backup.repository)?.value
+  if (!repository) throw new Fault('not_found', `no repository ${backup.repository}`)
+  const { engine, location, engineId, sealedPassword } = repository
+  const password = sealer.open(sealedPassword, repositoryPlace(project, repository.id))
+  return {
+    backup,
+    access: {
+      ...{ id: repository.id, engine, location, password },
+      ...(engineId === undefined ? {} : { expectedId: engineId }),
+    },
+  }
+}
