@@ -11,8 +11,10 @@ export interface Events {
   'store.unreadable': { kind: string; id: string }
   'feed.trouble': { what: string; err?: unknown }
   'leader.changed': { leads: boolean; epoch: number }
-  'line.opened': { project: string; client: string; held: number; version: string }
-  'line.closed': { project: string; client: string; why: string }
+  'line.opened': { project: string; client: string; peer: string; version: string }
+  'line.closed': { project: string; client: string; why: string; text: string }
+  'line.refused': { peer: string; text: string }
+  'line.bug': { project: string; client: string; err: unknown }
   'run.changed': {
     run: string
     project: string
@@ -48,6 +50,8 @@ export interface Events {
 
 const levels: Partial<Record<keyof Events, 'debug' | 'warn' | 'error'>> = {
   'http.request': 'debug',
+  'line.refused': 'warn',
+  'line.bug': 'error',
   'store.trouble': 'warn',
   'feed.trouble': 'warn',
   'look.failed': 'warn',

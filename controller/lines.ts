@@ -1,6 +1,5 @@
 import type { EventSink } from './ports/feed.ts'
 import type { LineHandler } from './ports/lines.ts'
-import type { Recorder } from './events.ts'
 import type { Asks } from './reconcile/asks.ts'
 import type { ProgressBoard } from './reconcile/progress-board.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
@@ -12,12 +11,11 @@ export interface LineHandlerOptions {
   readonly asks: Asks
   readonly board: ProgressBoard
   readonly events: EventSink
-  readonly record: Recorder
 }
 
 /** Takes what agents say to where it belongs. */
 export function lineHandler(options: LineHandlerOptions): LineHandler {
-  const { context, reconciler, asks, board, events, record } = options
+  const { context, reconciler, asks, board, events } = options
   return {
     admits: (project, client, fingerprint) => {
       const enrolled = context.state.get('client', project, client)?.value.enrolled
@@ -25,11 +23,7 @@ export function lineHandler(options: LineHandlerOptions): LineHandler {
         enrolled !== undefined && enrolled.revokedAt === undefined && enrolled.fingerprint === fingerprint
       )
     },
-    opened: (line) => {
-      const { project, client, hello } = line
-      record('line.opened', { project, client, held: hello.held.length, version: hello.version })
-      reconciler.lineOpened(line)
-    },
+    opened: (line) => reconciler.lineOpened(line),
     received: (line, message) => {
       switch (message.type) {
         case 'answer':
@@ -44,9 +38,6 @@ export function lineHandler(options: LineHandlerOptions): LineHandler {
           return reconciler.heard(line, message)
       }
     },
-    closed: (line, why) => {
-      record('line.closed', { project: line.project, client: line.client, why })
-      reconciler.lineClosed(line)
-    },
+    closed: (line) => reconciler.lineClosed(line),
   }
 }

@@ -9,7 +9,7 @@ import type { Run } from '../core/run.ts'
 import type { ServerConfig } from './config.ts'
 import { openEtcd } from './etcd/open.ts'
 import type { Recorder } from './events.ts'
-import { serveAgents } from './grpc/serve.ts'
+import { serveAgents } from './grpc/server.ts'
 import { lineHandler } from './lines.ts'
 import { openFeed } from './nats/feed.ts'
 import { openOperator, type NatsOperator } from './nats/operator.ts'
@@ -36,9 +36,6 @@ const reportsAtOnce = 256
 
 /** The first start waits this long for etcd before it says that it is still waiting. Milliseconds. */
 const loadPollMs = 50
-
-/** Agents are told to move within this time when a server goes. Milliseconds. */
-const drainMs = 1_000
 
 export interface RunningServer extends AsyncDisposable {
   readonly id: ServerId
@@ -127,12 +124,11 @@ export async function startServer(
   })
   const agents = stack.use(
     await serveAgents({
-      host: config.agents.host,
-      port: config.agents.port,
+      listen: { host: config.agents.host, port: config.agents.port },
       server: id,
       tls: await agentTls(authority, config),
-      clock,
-      handler: lineHandler({ context, reconciler, asks, board, events: feed.events, record }),
+      report: (event, fields) => record(event, fields as never),
+      handler: lineHandler({ context, reconciler, asks, board, events: feed.events }),
     }),
   )
   const ours = config.agents.advertise[0] ?? `${config.agents.host}:${agents.port}`
@@ -182,7 +178,7 @@ export async function startServer(
     agents: ours,
     [Symbol.asyncDispose]: async () => {
       record('server.draining', { waitingFor: `${lines.size} agents, ${reconciler.backlog} looks` })
-      await agents.drain(drainMs)
+      await agents.drain()
       await running.disposeAsync()
       record('server.stopped', {})
     },
@@ -206,7 +202,7 @@ async function agentTls(authority: Authority, config: ServerConfig) {
   for (const address of config.agents.advertise)
     hosts.add(address.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''))
   const pair = await issueServer(authority, 'firn-server', [...hosts], systemClock.now())
-  return { ca: authority.certificate, cert: pair.certificate, key: pair.key }
+  return { ca: authority.certificate, certificate: pair.certificate, key: pair.key }
 }
 
 async function ensureFirstToken(context: Context, config: ServerConfig): Promise<void> {

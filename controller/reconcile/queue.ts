@@ -1,11 +1,9 @@
 import type { Clock, Instant } from '../../core/clock.ts'
+import { Alarm } from './alarm.ts'
 
 /** A look that failed is repeated after this, doubled each time up to the maximum. Milliseconds. */
 const retryMinMs = 100
 const retryMaxMs = 5_000
-
-/** Timers never sleep longer than this, so that a stepped clock is noticed. Milliseconds. */
-const napMaxMs = 30_000
 
 export interface QueueOptions {
   readonly clock: Clock
@@ -26,13 +24,14 @@ export class LookQueue implements AsyncDisposable {
   readonly #ready = new Set<string>()
   readonly #busy = new Set<string>()
   readonly #again = new Set<string>()
-  readonly #timers = new Map<string, { at: Instant; timer: ReturnType<typeof setTimeout> }>()
+  readonly #alarm: Alarm
   readonly #failures = new Map<string, number>()
   #closed = false
   #idle: (() => void) | undefined
 
   constructor(options: QueueOptions) {
     this.#options = options
+    this.#alarm = new Alarm(options.clock, (key) => this.wake(key))
   }
 
   /** Keys waiting or being looked at. */
@@ -49,41 +48,25 @@ export class LookQueue implements AsyncDisposable {
     }
   }
 
-  /** Looks at `key` at that instant, unless an earlier look is already set. */
-  wakeAt(key: string, at: Instant): void {
-    const set = this.#timers.get(key)
-    if (this.#closed || (set && set.at <= at)) return
-    if (set) clearTimeout(set.timer)
-    const ms = Math.min(napMaxMs, Math.max(0, at - this.#options.clock.now()))
-    const timer = setTimeout(() => {
-      this.#timers.delete(key)
-      this.wake(key)
-    }, ms)
-    timer.unref()
-    this.#timers.set(key, { at, timer })
-  }
-
   #pump(): void {
     for (const key of this.#ready) {
       if (this.#busy.size >= this.#options.atOnce) return
       this.#ready.delete(key)
       this.#busy.add(key)
+      this.#alarm.clear(key) // this look says anew when the next is due
       void this.#work(key)
     }
   }
 
   async #work(key: string): Promise<void> {
-    const { look, failed, clock } = this.#options
+    const { look, failed } = this.#options
     try {
       const at = await look(key)
       this.#failures.delete(key)
-      if (at !== undefined) this.wakeAt(key, at)
+      if (at !== undefined) this.#alarm.set(key, at)
     } catch (error) {
-      const failures = (this.#failures.get(key) ?? 0) + 1
-      this.#failures.set(key, failures)
       failed(key, error)
-      const backOff = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(failures - 1, 10))
-      this.wakeAt(key, (clock.now() + backOff * (0.5 + clock.random() / 2)) as Instant)
+      this.#alarm.set(key, this.#retryAt(key))
     }
     this.#busy.delete(key)
     if (this.#again.delete(key) && !this.#closed) this.#ready.add(key)
@@ -91,12 +74,19 @@ export class LookQueue implements AsyncDisposable {
     if (this.#busy.size === 0) this.#idle?.()
   }
 
-  /** Ends the timers, drops what is waiting, and waits for the looks under way. */
+  #retryAt(key: string): Instant {
+    const { clock } = this.#options
+    const failures = (this.#failures.get(key) ?? 0) + 1
+    this.#failures.set(key, failures)
+    const backOff = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(failures - 1, 10))
+    return Math.round(clock.now() + backOff * (0.5 + clock.random() / 2)) as Instant
+  }
+
+  /** Ends the alarm, drops what is waiting, and waits for the looks under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     this.#ready.clear()
-    for (const { timer } of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    this.#alarm[Symbol.dispose]()
     if (this.#busy.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
   }
 }

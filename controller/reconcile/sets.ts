@@ -18,6 +18,9 @@ const cancelsAtOnce = 64
 /** A set is looked at again at least this often while something is missing. Milliseconds. */
 const againMs = 1_000
 
+/** A member's own start deadline lies this far behind its set's, so that the set decides. Milliseconds. */
+const graceMs = 30_000
+
 /** How far ahead of now members are told to start: enough for one trip to each, and more for many. Milliseconds. */
 const leadMs = (members: number): number => 250 + Math.ceil(members / 4)
 
@@ -70,7 +73,7 @@ export class Sets {
         // A job that was deleted since has nothing to do: its member ends at once, and shows that.
         actions: job?.actions ?? [],
         session: { id: set.session, tag: set.tag },
-        startMs: context.settings.prepareMs,
+        startMs: context.settings.prepareMs + graceMs,
       },
     ]
   }
