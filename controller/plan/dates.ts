@@ -1,4 +1,4 @@
-import { instant, type Instant } from '../../core/clock.ts'
+import { instant, later, type Instant } from '../../core/clock.ts'
 import { badField } from '../../core/fault.ts'
 
 const form = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?$/
@@ -25,10 +25,10 @@ export function instantOf(text: string, timezone: string, field: string): Instan
   const back = new Date(local)
   if (back.getUTCMonth() !== mo - 1 || back.getUTCDate() !== d || h > 23 || mi > 59 || s > 59 || y < 1970)
     throw badField(field, `${text} is not a date that exists`)
-  const ms = Math.trunc(Number(`0.${fraction || '0'}`) * 1_000)
+  const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
   if (zone === 'Z') return instant(local + ms)
   if (zone !== undefined) return instant(local + ms - offsetMs(zone, field))
-  return instant(localToUtc(local, timezone) + ms)
+  return later(utcOfLocal(local, timezone), ms)
 }
 
 function offsetMs(zone: string, field: string): number {
@@ -38,16 +38,20 @@ function offsetMs(zone: string, field: string): number {
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000
 }
 
+/** The clock on the wall of a zone: milliseconds as if the zone were UTC. */
+export const localOf = (at: Instant, timezone: string): number =>
+  timezone === 'UTC' ? at : at + zoneOffset(at, timezone)
+
 /** A local time of a zone as UTC. In a gap: the first instant after it; told twice: the first time. */
-function localToUtc(local: number, timezone: string): number {
-  if (timezone === 'UTC') return local
+export function utcOfLocal(local: number, timezone: string): Instant {
+  if (timezone === 'UTC') return instant(local)
   const guesses = [
     local - zoneOffset(local - 86_400_000, timezone),
     local - zoneOffset(local + 86_400_000, timezone),
   ]
   const exact = guesses.filter((guess) => guess + zoneOffset(guess, timezone) === local)
-  if (exact.length > 0) return Math.min(...exact)
-  return firstAfterGap(Math.min(...guesses), Math.max(...guesses), timezone)
+  if (exact.length > 0) return instant(Math.min(...exact))
+  return instant(firstAfterGap(Math.min(...guesses), Math.max(...guesses), timezone))
 }
 
 /** The moment between the two at which the zone's offset changes. */
@@ -62,7 +66,9 @@ function firstAfterGap(low: number, high: number, timezone: string): number {
   return to
 }
 
+/** Formats are dear to make. There are some 450 zones, but the same name can be spelt in many cases. */
 const formats = new Map<string, Intl.DateTimeFormat>()
+const formatsMax = 1_000
 
 function zoneOffset(at: number, timezone: string): number {
   let format = formats.get(timezone)
@@ -77,6 +83,7 @@ function zoneOffset(at: number, timezone: string): number {
       minute: 'numeric',
       second: 'numeric',
     })
+    if (formats.size >= formatsMax) formats.clear()
     formats.set(timezone, format)
   }
   const part: Record<string, number> = {}

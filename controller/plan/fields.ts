@@ -1,7 +1,6 @@
 import type { ScheduleFields } from '../../core/job.ts'
 import { badField } from '../../core/fault.ts'
-import { ticksOf } from './ticks.ts'
-import { triggerOf } from './trigger.ts'
+import { checkFields } from './trigger.ts'
 
 /** The trigger fields of Freezer's schedule, in the order in which a pattern is built from the cron-like ones. */
 export const cronFields = [
@@ -36,7 +35,6 @@ export function checkSchedule(document: Readonly<Record<string, unknown>>, timez
     if (value.length > 255) throw badField(name, 'must have at most 255 characters')
     fields[name] = value
   }
-  const trigger = triggerOf(fields, timezone)
-  if (trigger.is === 'cron') ticksOf(trigger.pattern, trigger.timezone, 'job_schedule')
+  checkFields(fields, timezone)
   return fields
 }

@@ -1,7 +1,7 @@
-import { later, type Instant } from '../../core/clock.ts'
+import { instant, later, type Instant } from '../../core/clock.ts'
 import { badField } from '../../core/fault.ts'
 import type { Plan, ScheduleFields } from '../../core/job.ts'
-import { ticksOf } from './ticks.ts'
+import { latestTick, nextTick } from './calendar.ts'
 import { triggerOf, type Trigger } from './trigger.ts'
 
 export { checkSchedule } from './fields.ts'
@@ -9,8 +9,11 @@ export { checkSchedule } from './fields.ts'
 /** A missed slot is caught up only within this time. Milliseconds. */
 const catchUpMaxMs = 24 * 3_600_000
 
-/** ISO weeks recur within 28 years; a pattern that has no tick by then has none. */
-const weekTriesMax = 366 * 28
+/** As soon as the last run has ended, but not oftener than once a second, as Freezer's own scheduler does. Milliseconds. */
+const continuousMs = 1_000
+
+/** A date that passed while the request was on its way means now. Milliseconds. */
+const onTheWayMs = 10_000
 
 /** `firn.timezone` of a document's extensions; UTC when unset. */
 export function timezoneOf(firn: Readonly<Record<string, unknown>> | undefined): string {
@@ -22,7 +25,8 @@ export function timezoneOf(firn: Readonly<Record<string, unknown>> | undefined):
 
 /**
  * The plan of a schedule that was just made or changed: a new generation, counted from `now`. What was claimed stays claimed,
- * so that a change at the slot does not start it twice. Throws Fault('bad_request') for a schedule that no date can satisfy.
+ * so that a change at the slot does not start it twice; a moment that is merely past is claimed and recorded as missed, so
+ * that it never fires. Throws Fault('bad_request') for a schedule that no date can satisfy.
  */
 export function replan(
   fields: ScheduleFields,
@@ -31,13 +35,30 @@ export function replan(
   now: Instant,
 ): Plan {
   const trigger = triggerOf(fields, timezoneOf(firn))
-  if (trigger.is === 'cron' && nextTick(trigger, later(trigger.from ?? now, -1)) === undefined)
-    throw badField('job_schedule', 'no date satisfies this schedule')
-  const next = nextSlot(trigger, later(now, -1), now, plan?.claimed)
-  return {
-    generation: (plan?.generation ?? 0) + 1,
-    ...(next === undefined ? {} : { next }),
-    ...(plan?.claimed === undefined ? {} : { claimed: plan.claimed }),
+  const after = later(now, trigger.is === 'once' ? -onTheWayMs : -1)
+  const next = nextSlot(trigger, after, now, plan?.claimed)
+  const fresh = unplanned(plan)
+  if (next !== undefined) return { ...fresh, next }
+  const past = pastSlot(trigger, now)
+  if (past === undefined || (plan?.claimed !== undefined && past <= plan.claimed)) return fresh
+  return { ...fresh, claimed: past, skipped: { slot: past, reason: 'missed' } }
+}
+
+/** The last slot before `now`, if there is one. Throws for a cron trigger that has none at any time. */
+function pastSlot(trigger: Trigger, now: Instant): Instant | undefined {
+  switch (trigger.is) {
+    case 'none':
+    case 'continuous':
+      return undefined
+    case 'once':
+      return trigger.at
+    case 'interval':
+      return trigger.from === undefined ? undefined : latestDue(trigger, trigger.from, now)
+    case 'cron': {
+      const first = nextTick(trigger, instant(0))
+      if (first === undefined) throw badField('job_schedule', 'no date satisfies this schedule')
+      return first <= now ? latestTick(trigger, first, now) : undefined
+    }
   }
 }
 
@@ -45,6 +66,7 @@ export function replan(
 export const unplanned = (plan: Plan | undefined): Plan => ({
   generation: (plan?.generation ?? 0) + 1,
   ...(plan?.claimed === undefined ? {} : { claimed: plan.claimed }),
+  ...(plan?.skipped === undefined ? {} : { skipped: plan.skipped }),
 })
 
 export type Claim =
@@ -56,9 +78,9 @@ export type Claim =
   | { readonly do: 'skip'; readonly slot: Instant; readonly plan: Plan }
 
 /**
- * What is due of a schedule. After an outage the latest missed slot is caught up, if it lies within one period and 24 h;
- * the ones before it are passed over. A slot at or before the last claimed one never comes back, even when the clock steps.
- * `busy`: a run of it is still open, so the slot is skipped.
+ * What is due of a schedule. After an outage the latest missed slot is caught up, if it is not older than 24 h (nor, being
+ * the latest, than one period); the ones before it are passed over. A slot at or before the last claimed one never comes
+ * back, even when the clock steps. `busy`: a run of it is still open, so the slot is skipped.
  */
 export function claimDue(
   fields: ScheduleFields,
@@ -73,9 +95,9 @@ export function claimDue(
   const slot = latestDue(trigger, plan.next, now)
   const next = nextSlot(trigger, slot, now, slot)
   const moved: Plan = { generation: plan.generation, claimed: slot, ...(next === undefined ? {} : { next }) }
-  const period = next === undefined ? catchUpMaxMs : next - slot
   if (busy) return { do: 'skip', slot, plan: { ...moved, skipped: { slot, reason: 'overlap' } } }
-  if (now - slot > Math.min(catchUpMaxMs, period))
+  // A continuous job's slot is now, unless its end date was before.
+  if (now - slot > (trigger.is === 'continuous' ? 0 : catchUpMaxMs))
     return { do: 'skip', slot, plan: { ...moved, skipped: { slot, reason: 'missed' } } }
   return { do: 'start', slot, plan: moved }
 }
@@ -83,23 +105,16 @@ export function claimDue(
 /** The newest slot that is due, from the oldest one on. */
 function latestDue(trigger: Trigger, oldest: Instant, now: Instant): Instant {
   switch (trigger.is) {
-    case 'interval':
-      return later(oldest, Math.floor((now - oldest) / trigger.everyMs) * trigger.everyMs)
-    case 'cron': {
-      let slot =
-        oldest < now - catchUpMaxMs ? (nextTick(trigger, later(now, -catchUpMaxMs)) ?? oldest) : oldest
-      if (slot > now) return oldest
-      for (
-        let next = nextTick(trigger, slot);
-        next !== undefined && next <= now;
-        next = nextTick(trigger, slot)
-      )
-        slot = next
-      return slot
+    case 'interval': {
+      const end = Math.max(oldest, Math.min(now, trigger.until ?? now))
+      return later(oldest, Math.floor((end - oldest) / trigger.everyMs) * trigger.everyMs)
     }
+    case 'cron':
+      return latestTick(trigger, oldest, now)
+    case 'continuous':
+      return trigger.until !== undefined && now > trigger.until ? oldest : now
     case 'none':
     case 'once':
-    case 'continuous':
       return oldest
   }
 }
@@ -116,40 +131,21 @@ function nextSlot(
     case 'none':
       return undefined
     case 'once':
-      return claimed !== undefined && claimed >= trigger.at ? undefined : trigger.at
+      return trigger.at > from ? trigger.at : undefined
     case 'continuous':
-      return within(trigger, later(Math.max(from, now, trigger.from ?? 0) as Instant, 1))
+      return within(trigger, continuousFrom(trigger, now, claimed))
     case 'interval': {
       const first = trigger.from ?? claimed ?? later(now, trigger.everyMs)
       const steps = from < first ? 0 : Math.floor((from - first) / trigger.everyMs) + 1
       return within(trigger, later(first, steps * trigger.everyMs))
     }
     case 'cron':
-      return nextTick(
-        trigger,
-        trigger.from !== undefined && trigger.from > from ? later(trigger.from, -1) : from,
-      )
+      return nextTick(trigger, from)
   }
 }
+
+const continuousFrom = (trigger: { from?: Instant }, now: Instant, claimed: Instant | undefined): Instant =>
+  instant(Math.max(now, trigger.from ?? now, claimed === undefined ? now : claimed + continuousMs))
 
 const within = (trigger: { readonly until?: Instant }, slot: Instant): Instant | undefined =>
   trigger.until !== undefined && slot > trigger.until ? undefined : slot
-
-function nextTick(trigger: Extract<Trigger, { is: 'cron' }>, after: Instant): Instant | undefined {
-  const ticks = ticksOf(trigger.pattern, trigger.timezone, 'job_schedule')
-  let tick = ticks.after(after)
-  for (let tries = 0; tick !== undefined && trigger.weeks && !trigger.weeks.has(isoWeek(tick)); tries++) {
-    if (tries > weekTriesMax) return undefined
-    tick = ticks.after(later(tick, 0))
-  }
-  return tick === undefined ? undefined : within(trigger, tick)
-}
-
-/** ISO 8601 week of the UTC date: the week that holds the year's first Thursday is 1. */
-function isoWeek(at: Instant): number {
-  const date = new Date(at)
-  const day = (date.getUTCDay() + 6) % 7
-  const thursday = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate() - day + 3)
-  const firstOfYear = Date.UTC(new Date(thursday).getUTCFullYear(), 0, 1)
-  return Math.floor((thursday - firstOfYear) / (7 * 86_400_000)) + 1
-}

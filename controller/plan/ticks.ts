@@ -11,44 +11,69 @@ export interface Ticks {
   after(from: Instant): Instant | undefined
 }
 
-/** Compiled patterns are kept: planning asks the same few again and again. */
+/**
+ * What holds when day of month and day of week are both restricted: `both` (Freezer's fields) or `either` (a cron pattern as
+ * people write it).
+ */
+export type DayRule = 'both' | 'either'
+
+/** Compiled patterns are kept, the last used ones: planning asks the same few again and again. croner's takes 80 kB. */
 const compiled = new Map<string, Ticks>()
-const compiledMax = 10_000
+const compiledMax = 500
+
+/** croner knows them too, but takes any text without a blank for a date. */
+const macros = new Set(['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@hourly'])
 
 /**
- * Ticks of a pattern with seconds first (six fields) and perhaps a year last (seven). Day of month and day of week must both
- * hold. Throws Fault('bad_request') naming `field` for a pattern or a zone that is none.
+ * Ticks of a cron pattern: five fields, six with seconds first, seven with a year last, or a macro like `@daily`. Throws
+ * Fault('bad_request') naming `field` for a pattern, and naming `firn.timezone` for a zone, that is none.
  */
-export function ticksOf(pattern: string, timezone: string, field: string): Ticks {
-  const key = `${timezone}\n${pattern}`
+export function ticksOf(pattern: string, timezone: string, field: string, days: DayRule): Ticks {
+  const key = [timezone, days, pattern].join('\n')
   const known = compiled.get(key)
-  if (known) return known
-  const fields = pattern.trim().split(/\s+/).length
-  if (fields < 5 || fields > 7) throw badField(field, 'must have five to seven fields')
+  if (known) {
+    compiled.delete(key)
+    compiled.set(key, known)
+    return known
+  }
+  const ticks = compile(pattern.trim(), timezone, field, days)
+  const [oldest] = compiled.keys()
+  if (compiled.size >= compiledMax && oldest !== undefined) compiled.delete(oldest)
+  compiled.set(key, ticks)
+  return ticks
+}
+
+function compile(pattern: string, timezone: string, field: string, days: DayRule): Ticks {
+  const parts = pattern.split(/\s+/)
+  if ((parts.length < 5 || parts.length > 7) && !macros.has(pattern.toLowerCase()))
+    throw badField(field, 'must have five to seven fields')
   checkZone(timezone)
   let cron: Cron
   try {
-    cron = new Cron(pattern, { paused: true, timezone, domAndDow: true })
+    // `5/15`, from 5 on in steps of 15, is common and clear.
+    const options = { paused: true, timezone, domAndDow: days === 'both', sloppyRanges: true }
+    cron = new Cron(parts.map(lastWeekday).join(' '), options)
   } catch (error) {
     throw badField(field, error instanceof Error ? error.message : 'is no cron pattern')
   }
-  const ticks: Ticks = {
+  return {
     after(from) {
       const next = cron.nextRun(new Date(from))
       return next === null ? undefined : instant(next.getTime())
     },
   }
-  if (compiled.size >= compiledMax) compiled.clear()
-  compiled.set(key, ticks)
-  return ticks
 }
+
+/** `L5`, as some write the last Friday, in croner's spelling. */
+const lastWeekday = (part: string): string => part.replace(/^L(\d)$/i, '$1#L')
 
 /** Throws Fault('bad_request') unless `timezone` is a zone of the IANA database. */
 export function checkZone(timezone: string): void {
   try {
-    if (timezone === '') throw new RangeError('empty')
+    // Intl takes offsets like "+05:30" as well, and without any text the zone of the machine.
+    if (!/^[A-Za-z]/.test(timezone)) throw new RangeError('not a name')
     new Intl.DateTimeFormat('en', { timeZone: timezone })
-  } catch (error) {
-    throw badField('firn.timezone', `${JSON.stringify(timezone)} is not a known time zone (${String(error)})`)
+  } catch {
+    throw badField('firn.timezone', `${JSON.stringify(timezone)} is not a known time zone`)
   }
 }

@@ -2,6 +2,7 @@ import type { Instant } from '../../core/clock.ts'
 import { badField } from '../../core/fault.ts'
 import type { ScheduleFields } from '../../core/job.ts'
 import { instantOf } from './dates.ts'
+import { patternOf } from './pattern.ts'
 import { checkZone } from './ticks.ts'
 
 /** When a schedule is due, whatever form it was written in. */
@@ -34,6 +35,19 @@ const unitMs: Record<string, number> = {
 /** A schedule further apart than this could as well not exist. Milliseconds: 100 years. */
 const intervalMaxMs = 100 * 366 * 86_400_000
 
+/**
+ * Refuses every field that means nothing, also one that another takes precedence over: it would surprise when that one goes.
+ * Fault('bad_request') names the field.
+ */
+export function checkFields(fields: ScheduleFields, timezone: string): void {
+  checkZone(timezone)
+  const { schedule_date: date, schedule_interval: interval } = fields
+  if (date !== undefined) instantOf(date, timezone, 'schedule_date')
+  if (interval !== undefined) intervalOf(interval)
+  boundsOf(fields, timezone)
+  patternOf(fields)
+}
+
 /** What the fields mean: a date, else an interval, else cron-like fields, else nothing. Fault('bad_request') names the field. */
 export function triggerOf(fields: ScheduleFields, timezone: string): Trigger {
   checkZone(timezone)
@@ -41,9 +55,8 @@ export function triggerOf(fields: ScheduleFields, timezone: string): Trigger {
     return { is: 'once', at: instantOf(fields.schedule_date, timezone, 'schedule_date') }
   const bounds = boundsOf(fields, timezone)
   if (fields.schedule_interval !== undefined) return { ...intervalOf(fields.schedule_interval), ...bounds }
-  const { pattern, weeks } = patternOf(fields)
-  if (pattern === undefined) return { is: 'none' }
-  return { is: 'cron', pattern, timezone, ...bounds, ...(weeks ? { weeks } : {}) }
+  const pattern = patternOf(fields)
+  return pattern ? { is: 'cron', ...pattern, timezone, ...bounds } : { is: 'none' }
 }
 
 function boundsOf(fields: ScheduleFields, timezone: string): { from?: Instant; until?: Instant } {
@@ -64,87 +77,3 @@ function intervalOf(text: string): { is: 'continuous' } | { is: 'interval'; ever
   if (everyMs > intervalMaxMs) throw badField('schedule_interval', 'is more than a hundred years')
   return { is: 'interval', everyMs }
 }
-
-/** Smallest unit first: a field that is not set takes its minimum below the smallest one set, and "any" above it. */
-const units = [
-  ['schedule_second', '0', 0, 59],
-  ['schedule_minute', '0', 0, 59],
-  ['schedule_hour', '0', 0, 23],
-  ['schedule_day_of_week', '*', 0, 6],
-  ['schedule_week', '*', 1, 53],
-  ['schedule_day', '1', 1, 31],
-  ['schedule_month', '1', 1, 12],
-  ['schedule_year', '*', 1970, 9999],
-] as const
-
-const ordinals: Record<string, string> = {
-  '1st': '#1',
-  '2nd': '#2',
-  '3rd': '#3',
-  '4th': '#4',
-  '5th': '#5',
-  last: '#L',
-}
-const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
-
-function patternOf(fields: ScheduleFields): { pattern?: string; weeks?: Set<number> } {
-  const set = units.map(([name]) => fields[name] !== undefined)
-  if (!set.includes(true)) return {}
-  const smallest = set.indexOf(true)
-  const text = (name: (typeof units)[number][0]): string => {
-    const index = units.findIndex(([known]) => known === name)
-    const [, minimum] = units[index] ?? ['', '*']
-    // A day fixed by its week or its weekday is not held to the first of the month as well.
-    const byWeek = name === 'schedule_day' && (set[3] || set[4])
-    return fields[name]?.trim().toLowerCase() ?? (index < smallest && !byWeek ? minimum : '*')
-  }
-  const values = (name: (typeof units)[number][0], names: readonly string[] = []): string => {
-    const [, , low, high] = units.find(([known]) => known === name) ?? ['', '', 0, 0]
-    return listOf(text(name), low, high, name, names)
-  }
-  let day = text('schedule_day')
-  let weekday =
-    text('schedule_day_of_week') === '*' ? '*' : weekdaysOf(values('schedule_day_of_week', weekdays))
-  const nth = /^(1st|2nd|3rd|4th|5th|last) (mon|tue|wed|thu|fri|sat|sun)$/.exec(day)
-  if (nth) {
-    if (weekday !== '*') throw badField('schedule_day', 'cannot name a weekday beside schedule_day_of_week')
-    ;[day, weekday] = ['*', `${weekdays.indexOf(nth[2] ?? '') + 1}${ordinals[nth[1] ?? ''] ?? ''}`]
-  } else day = day === 'last' ? 'L' : values('schedule_day')
-  const week = values('schedule_week')
-  const pattern = [
-    values('schedule_second'),
-    values('schedule_minute'),
-    values('schedule_hour'),
-    day,
-    values('schedule_month'),
-    weekday,
-    values('schedule_year'),
-  ].join(' ')
-  return week === '*' ? { pattern } : { pattern, weeks: new Set(week.split(',').map(Number)) }
-}
-
-/** Freezer counts weekdays from Monday = 0, cron from Monday = 1. */
-const weekdaysOf = (list: string): string =>
-  list
-    .split(',')
-    .map((day) => Number(day) + 1)
-    .join(',')
-
-/** Lists, ranges and steps written out, so that every part is checked against the unit's own bounds. `*` stays. */
-function listOf(text: string, low: number, high: number, field: string, names: readonly string[]): string {
-  if (text === '*') return '*'
-  const found = new Set<number>()
-  for (const part of text.split(',')) {
-    const [, any, from, to, step] = /^(?:(\*)|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/.exec(part.trim()) ?? []
-    const number = (word: string): number => (names.includes(word) ? names.indexOf(word) : wholeNumber(word))
-    const first = any ? low : number(from ?? '')
-    const last = any ? high : to !== undefined ? number(to) : step !== undefined ? high : first
-    const by = step === undefined ? 1 : Number(step)
-    if (!(first >= low && last <= high && first <= last && by > 0))
-      throw badField(field, `"${part}" is not within ${low} to ${high}`)
-    for (let value = first; value <= last; value += by) found.add(value)
-  }
-  return [...found].sort((a, b) => a - b).join(',')
-}
-
-const wholeNumber = (word: string): number => (/^\d{1,4}$/.test(word) ? Number(word) : Number.NaN)
