@@ -164,8 +164,9 @@ export function feedContract(name: string, start: () => Promise<Broker>): void {
       )
       await broker.resume()
       await publishSurely(publisher, 2)
-      await eventually(() => feed.healthy() && taken.length === 2)
-      expect(taken).toEqual(['run-1', 'run-2'])
+      await eventually(() => feed.healthy() && taken.includes('run-2'))
+      // A broker that was killed may have forgotten that the first one was handled.
+      expect(new Set(taken)).toEqual(new Set(['run-1', 'run-2']))
     })
   })
 
