@@ -12,6 +12,7 @@ import {
   why,
 } from '../test/support/builders.ts'
 import { backupIdOf, type BackupId, type SessionId } from './ids.ts'
+import type { Run } from './run.ts'
 import { backupsOf, foldAborted, foldGone, foldLost, foldReport } from './report.ts'
 
 const running = (over: Parameters<typeof aRun>[0] = {}) => aRun({ state: states.running(), ...over })
@@ -113,6 +114,22 @@ describe('the catalogue entries of a report', () => {
     const [backup] = backupsOf(run, aReport(run, { steps: [aStepReport(0, 'success', { saved })] }))
     expect(backup).toMatchObject({ level: 0 })
     expect(backup).not.toHaveProperty('parent')
+  })
+
+  it('leave out steps that an earlier report has settled, but not those that were lost or only failed for now', () => {
+    const report = (run: Run) => aReport(run, { steps: [aStepReport(0, 'success', { saved })] })
+    for (const result of ['success', 'partial', 'failed'] as const) {
+      const run = running({ steps: [{ tries: 1, result }] })
+      expect(backupsOf(run, report(run)), result).toEqual([])
+    }
+    for (const step of [
+      { tries: 1 },
+      { tries: 1, result: 'lost' as const },
+      { tries: 0, result: 'skipped' as const },
+    ]) {
+      const run = running({ steps: [step] })
+      expect(backupsOf(run, report(run))).toHaveLength(1)
+    }
   })
 
   it('leave out steps that saved nothing, and steps that the run does not have', () => {

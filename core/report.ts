@@ -4,9 +4,15 @@ import type { Reason, Report, Run, Step, StepReport } from './run.ts'
 import { mayRetry, nextStep } from './steps.ts'
 
 /**
+ * How many attempts of a run may be interrupted before they began, without a try used up: an agent that is restarted does
+ * that to all that it had queued. One that is restarted more often than this under the same run does not get to it.
+ */
+const unbegunMax = 20
+
+/**
  * The run's steps after a report of the attempt, and why the attempt did not end well. Of each step the first report that
- * settles it counts. An attempt that ended early and says of no open step how it went used up a try of the next one all the
- * same: an agent that does nothing and asks for more would never end.
+ * settles it counts. An agent that does nothing and only asks for more uses up the tries of the next step: else it would
+ * never end.
  */
 export function foldReport(run: Run, report: Report): { run: Run; why: Reason | undefined } {
   let steps = [...run.steps]
@@ -23,16 +29,22 @@ export function foldReport(run: Run, report: Report): { run: Run; why: Reason | 
     why = part.reason ?? why
   }
   if (report.end === 'ended') steps = settled(run, steps)
-  const told = steps.some((step, at) => step !== run.steps[at])
   const folded = { ...run, steps }
-  const early = report.end === 'retry' || report.end === 'interrupted'
-  return { run: early && !told ? foldLost(folded) : folded, why }
+  const idle = steps.every((step, at) => step === run.steps[at]) && asksForMore(report)
+  return { run: idle && !mayBeUnbegun(run, report) ? foldLost(folded) : folded, why }
+}
+
+const asksForMore = (report: Report): boolean => report.end === 'retry' || report.end === 'interrupted'
+
+/** Every attempt that did something used up a try at least. */
+function mayBeUnbegun(run: Run, report: Report): boolean {
+  const begun = run.steps.reduce((sum, { tries }) => sum + tries, 0)
+  return report.end === 'interrupted' && report.attempt - begun <= unbegunMax
 }
 
 /** Whether the last step of an attempt that ended early is to be done again, tries allowing. */
 const isOpen = (report: Report, part: StepReport): boolean =>
-  (report.end === 'retry' || report.end === 'interrupted') &&
-  (part.result === 'failed' || part.result === 'lost')
+  asksForMore(report) && (part.result === 'failed' || part.result === 'lost')
 
 function stepOf(run: Run, part: StepReport, tries: number, open: boolean): Step {
   return {
@@ -90,8 +102,13 @@ const replaceStep = (run: Run, index: number, step: Step): Run => ({
   steps: run.steps.map((before, at) => (at === index ? step : before)),
 })
 
-/** What of a step's report is a backup to keep: made by a backup action, in a known repository, and not broken off. */
+/**
+ * What of a step's report is a backup to keep: made by a backup action, in a known repository, not broken off, and of a step
+ * that no earlier report has settled.
+ */
 function keptOf(run: Run, part: StepReport) {
+  const known = run.steps[part.step]?.result
+  if (known === 'success' || known === 'partial' || known === 'failed') return undefined
   const task = run.tasks[part.step]
   if (!part.saved || task?.action.do !== 'backup' || !task.repository) return undefined
   if (part.result !== 'success' && part.result !== 'partial' && part.result !== 'failed') return undefined
@@ -99,7 +116,7 @@ function keptOf(run: Run, part: StepReport) {
   return { saved, result, task, action: task.action, repository: task.repository }
 }
 
-/** The catalogue entries that a report adds. The same report always gives the same ones. */
+/** The catalogue entries that a report adds to what is known of the run. The same report always gives the same ones. */
 export function backupsOf(run: Run, report: Report): Backup[] {
   return report.steps.flatMap((part) => {
     const kept = keptOf(run, part)

@@ -246,11 +246,27 @@ describe('a report', () => {
       })
   })
 
-  it('that says of no step how it went uses up a try all the same: asking for more has an end', () => {
+  it('that asks for another try of nothing uses up a try all the same: asking for more has an end', () => {
     let run = inState(states.running(), { tasks: [aTask({ maxRetries: 2 })] })
     for (const attempt of [1, 2, 3]) {
       expect(attemptOf(run)).toBe(attempt)
       run = play(run, reported(run, { end: 'retry' }))
+    }
+    expect(run.state).toMatchObject({ result: 'lost' })
+  })
+
+  it('of an attempt interrupted before it began costs no try: an agent was restarted with a full queue', () => {
+    const run = inState(states.running())
+    const after = play(run, reported(run, { end: 'interrupted' }))
+    expect(after.state).toMatchObject({ is: 'waiting', attempt: 2, from: noon })
+    expect(after.steps).toEqual([{ tries: 0 }])
+  })
+
+  it('of one interruption after the other, and nothing ever begun, has an end, too', () => {
+    let run = inState(states.running())
+    for (let attempts = 0; !isFinished(run); attempts++) {
+      expect(attempts).toBeLessThan(25)
+      run = play(run, reported(run, { end: 'interrupted' }))
     }
     expect(run.state).toMatchObject({ result: 'lost' })
   })
