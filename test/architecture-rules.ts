@@ -81,12 +81,20 @@ export const ZONES: Zone[] = [
     node: 'any',
   })),
   // What start.ts hands from one part to another.
-  ...['events', 'lines', 'record-changes', 'version'].map((name): Zone => ({
-    path: `controller/${name}.ts`,
-    mayImport: ['core', 'controller'],
-    packages: ['pino'],
-    node: 'any',
-  })),
+  { path: 'controller/events.ts', mayImport: ['controller/config.ts'], packages: ['pino'], node: [] },
+  {
+    path: 'controller/lines.ts',
+    mayImport: ['controller/ports', 'controller/reconcile', 'controller/use-cases', 'core'],
+    packages: [],
+    node: [],
+  },
+  {
+    path: 'controller/record-changes.ts',
+    mayImport: ['controller/events.ts', 'controller/state', 'core'],
+    packages: [],
+    node: [],
+  },
+  { path: 'controller/version.ts', mayImport: [], packages: [], node: ['node:module'] },
 
   { path: 'agent/ports', mayImport: ['core'], ...PURE },
   { path: 'agent/config.ts', mayImport: ['core', 'agent/ports'], packages: ['yaml', 'zod'], node: 'any' },

@@ -23,7 +23,7 @@ describe('the dependency rule', () => {
     expect(pairs.filter(([from, to]) => from !== 'core/ids.ts' && listed(to, from))).toEqual([])
   })
 
-  it('lets only main.ts of its process, benchmarks and tests import a folder of one technology', () => {
+  it('lets only what composes its process, benchmarks and tests import a folder of one technology', () => {
     const technologies = ['controller/etcd', 'controller/grpc', 'controller/nats', 'controller/memory']
     technologies.push('agent/grpc', 'agent/nats', 'agent/disk', 'agent/engines')
     const importers = technologies.flatMap((folder) =>
@@ -32,8 +32,11 @@ describe('the dependency rule', () => {
       ),
     )
     expect([...new Set(importers)].toSorted()).toEqual([
+      'agent/enrol.ts',
       'agent/main.ts',
+      'agent/start.ts',
       'controller/main.ts',
+      'controller/start.ts',
       'scripts/bench',
       'test',
     ])
