@@ -1,9 +1,12 @@
 import { realpath } from 'node:fs/promises'
 import path from 'node:path'
 
+/** What ends the following of links: there is nothing, or nothing that this process could reach. */
+const ends = ['ENOENT', 'ENOTDIR', 'EACCES']
+
 /**
- * Where a path really leads: its longest existing beginning with every link followed, and the rest as it stands. Throws
- * what the file system throws, except for parts that do not exist.
+ * Where a path really leads: its longest reachable beginning with every link followed, and the rest as it stands. Throws
+ * what else the file system throws (a circle of links, an I/O error).
  */
 export async function realPathOf(wanted: string): Promise<string> {
   const whole = path.resolve('/', wanted)
@@ -13,7 +16,7 @@ export async function realPathOf(wanted: string): Promise<string> {
       return path.join(await realpath(at), ...rest)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      if ((code !== 'ENOENT' && code !== 'ENOTDIR') || at === '/') throw error
+      if (!ends.includes(code ?? '') || at === '/') throw error
       rest.unshift(path.basename(at))
     }
   }

@@ -24,6 +24,8 @@ export interface Events {
   'orphans.stuck': { readonly pids: readonly number[] }
   'line.open': { readonly server: string }
   'line.lost': { readonly why: string }
+  'line.failed': { readonly address: string; readonly why: string; readonly againInMs: number }
+  'line.unreadable': { readonly address: string; readonly why: string }
   'order.accepted': OfRun & { readonly armed: boolean }
   'order.refused': OfRun & { readonly reason: Reason; readonly final: boolean }
   'order.repeated': OfRun

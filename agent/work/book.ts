@@ -29,6 +29,11 @@ export class Book implements AsyncDisposable {
     this.#record = record
   }
 
+  /** Writes the journal as it was read, so that a damaged or grown one is whole again. A full disk is no reason to stop. */
+  async begin(): Promise<void> {
+    await this.#journal.repair().catch((error: unknown) => this.#failed(error))
+  }
+
   /** Takes an attempt. Throws Fault('busy') when the disk does not have it: then it was not taken. */
   async accept(order: Order, begun: boolean): Promise<void> {
     const entry = { type: 'accepted', order: keptOf(order), begun, at: this.#clock.now() } as const
