@@ -10,6 +10,12 @@ import type { Reason, Started, StepReport, Task } from './run.ts'
 /** The version of this protocol; a peer states the range that it speaks. */
 export const protocolNow = 1
 
+/**
+ * The name that agents ask of every server's certificate, whatever address it is reached at: all servers are alike, and
+ * addresses change (balancers, NAT) without anybody's leave.
+ */
+export const serverTlsName = 'firn-server'
+
 /** The fencing number: create_revision of the leader's key in etcd. It only grows. */
 export type Epoch = number & { readonly __epoch: unique symbol }
 export const epoch = (n: number): Epoch => n as Epoch

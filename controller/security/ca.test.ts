@@ -47,7 +47,9 @@ describe('a CA', () => {
     const certificate = new X509Certificate(pair.certificate)
     expect(certificate.checkPrivateKey(createPrivateKey(pair.key))).toBe(true)
     expect(certificate.checkIssued(new X509Certificate(ca.certificate))).toBe(true)
-    expect(certificate.subjectAltName).toBe('DNS:localhost, DNS:a.example, IP Address:127.0.0.1')
+    expect(certificate.subjectAltName).toBe(
+      'DNS:firn-server, DNS:localhost, DNS:a.example, IP Address:127.0.0.1',
+    )
     expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1'])
     expect(certificate.ca).toBe(false)
   })

@@ -5,6 +5,7 @@ import type { Instant } from '../../core/clock.ts'
 import { instant } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
+import { serverTlsName } from '../../core/link.ts'
 import {
   fingerprintOf,
   keyOfRequest,
@@ -108,8 +109,9 @@ async function makePair(dir: string, purpose: Purpose, now: Instant): Promise<Ke
 }
 
 /**
- * A new key and certificate for a server reached at `hosts` (DNS names and IP addresses). `control`: it may be a client
- * too, for etcd's own gateway and its peers connect with the certificate of the server.
+ * A new key and certificate for a server reached at `hosts` (DNS names and IP addresses). `agents`: it has the name that
+ * agents ask for, too. `control`: it may be a client as well, for etcd's own gateway and its peers connect with the
+ * certificate of the server.
  */
 export async function issueServer(
   ca: Authority,
@@ -117,7 +119,9 @@ export async function issueServer(
   hosts: readonly string[],
   now: Instant,
 ): Promise<KeyPair> {
-  return issuePair(ca, name, ca.purpose === 'control' ? ['server', 'client'] : ['server'], now, hosts)
+  return ca.purpose === 'control'
+    ? issuePair(ca, name, ['server', 'client'], now, hosts)
+    : issuePair(ca, name, ['server'], now, [...new Set([serverTlsName, ...hosts])])
 }
 
 /** A new key and certificate for a process that connects to servers of this CA: Firn servers to etcd. */

@@ -304,6 +304,7 @@ export const toServer: Arbitrary<ToServer> = fc.oneof(
   fc.record({ ...type('started'), ...attempt, started: fc.record({ serverUs: count, errorUs: count }) }),
   fc.record({ ...type('absent'), ...attempt }),
   fc.record({ ...type('progress'), progress }),
+  fc.record({ ...type('ended'), ...attempt }),
   fc.record({ ...type('answer'), answer }),
   fc.record({ ...type('bye'), reason: text }),
 )
