@@ -1,0 +1,22 @@
+import type { Run } from '../../core/run.ts'
+
+/**
+ * How many finished runs of a job are kept, newest first, of each purpose. Their backups and the logs outlive them. With
+ * it a job of every second keeps the last minutes, one of every night the last months.
+ */
+export const runsKept = 200
+
+/** Old runs are dropped only in lots, so that a busy job does not write a delete with every run. */
+const lot = 50
+
+/** The finished runs of one job that need not be kept any more; none until a lot has come together. */
+export function surplusOf(runs: readonly Run[]): Run[] {
+  const finished = runs
+    .filter((run) => run.state.is === 'finished')
+    .toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+  const surplus = [
+    ...finished.filter((run) => run.purpose === 'job').slice(runsKept),
+    ...finished.filter((run) => run.purpose !== 'job').slice(runsKept),
+  ]
+  return surplus.length < lot ? [] : surplus
+}
