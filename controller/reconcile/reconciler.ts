@@ -11,6 +11,7 @@ import type { Look } from '../state/projection.ts'
 import { every, scoped } from '../state/indexes.ts'
 import type { Context } from '../use-cases/context.ts'
 import { Clients } from './clients.ts'
+import { History } from './history.ts'
 import { LineBook } from './line-book.ts'
 import { LookQueue } from './queue.ts'
 import { Runs } from './runs.ts'
@@ -43,6 +44,7 @@ export class Reconciler implements AsyncDisposable {
   readonly #sets: Sets
   readonly #schedules: Schedules
   readonly #clients: Clients
+  readonly #history: History
   readonly #time: ServerTime
   readonly #unsubscribe: (() => void)[]
 
@@ -63,6 +65,7 @@ export class Reconciler implements AsyncDisposable {
     })
     this.#sets = new Sets({ context, epoch })
     this.#schedules = new Schedules({ context, epoch })
+    this.#history = new History({ context, epoch })
     this.#clients = new Clients({ context, lines, server, leads })
     this.#queue = new LookQueue({ clock, atOnce: looksAtOnce, look: (key) => this.#look(key), failed })
     this.#unsubscribe = [
@@ -186,8 +189,10 @@ export class Reconciler implements AsyncDisposable {
     this.#wake('run', run.project, run.id)
     if (run.session && before?.state.is !== after?.state.is)
       this.#wake('set', run.project, setIdOf(run.session.id, run.session.tag))
-    if (after?.state.is === 'finished' && before?.state.is !== 'finished')
+    if (after?.state.is === 'finished' && before?.state.is !== 'finished') {
       this.#wake('job', run.project, run.job)
+      this.#wake('history', run.project, run.job)
+    }
     if (before && after && before.state.is !== 'finished' && isSettled(after, before.state.attempt)) {
       this.committed(after.project, after.client, after.id, before.state.attempt)
       if (after.state.is === 'finished') this.#options.lines.forget(after.project, after.client, after.id)
@@ -207,6 +212,8 @@ export class Reconciler implements AsyncDisposable {
         return this.#schedules.lookAtSession(project, id)
       case 'client':
         return this.#clients.look(project, id as ClientId)
+      case 'history':
+        return this.#history.look(project, id)
       default:
         return Promise.resolve(undefined)
     }
