@@ -1,8 +1,10 @@
-import { connect } from 'nats'
+import { connect, NatsError } from 'nats'
 import type { NatsConnection } from 'nats'
 import type { Clock } from '../../core/clock.ts'
+import { Fault } from '../../core/fault.ts'
 import { authenticatorOf, parseCredentials } from './credentials.ts'
 import type { Credentials } from './credentials.ts'
+import { greets } from './greeting.ts'
 
 /** Where a link tells what becomes of it; pino's loggers fit. */
 export interface LinkLog {
@@ -50,6 +52,8 @@ export class Link implements AsyncDisposable {
   #current: Session | undefined
   #renew = false
   #failures = 0
+  /** Since an attempt that ran out of time. */
+  #hung = false
   /** Ends the wait that the loop is in. */
   #wake = new AbortController()
 
@@ -113,8 +117,9 @@ export class Link implements AsyncDisposable {
     const { servers, name, inboxPrefix, log } = this.#options
     const credentials = this.#credentials
     try {
+      const answering = this.#hung ? await serversThatGreet(servers) : [...servers]
       const connection = await connect({
-        servers: [...servers],
+        servers: answering,
         name,
         inboxPrefix,
         authenticator: authenticatorOf(credentials),
@@ -130,7 +135,9 @@ export class Link implements AsyncDisposable {
       // They may have been replaced meanwhile, once more.
       this.#renew = credentials !== this.#credentials
       log.info({ server: connection.getServer() }, 'connected to NATS')
+      this.#hung = false
     } catch (err) {
+      this.#hung ||= err instanceof NatsError && err.code === 'TIMEOUT'
       this.#failures++
       const facts = { err, servers, failures: this.#failures }
       if (this.#failures === 1) log.warn(facts, 'NATS does not answer; trying again until it does')
@@ -177,6 +184,14 @@ export class Link implements AsyncDisposable {
     }
     if (!this.#stop.signal.aborted) this.#wake = new AbortController()
   }
+}
+
+/** Throws Fault('feed_down') when none does. */
+async function serversThatGreet(servers: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(servers.map((server) => greets(server, connectTimeoutMs)))
+  const greeting = servers.filter((_, i) => answers[i])
+  if (greeting.length === 0) throw new Fault('feed_down', 'nats-server hangs')
+  return greeting
 }
 
 /** One connection and the work that is done with it. */
