@@ -112,5 +112,7 @@ function fromBase32(text: string): Buffer {
     if (bits >= 8) bytes.push((held >> (bits -= 8)) & 255)
     held &= (1 << bits) - 1
   }
+  // What is left are bits that belong to no byte: zero in the one spelling.
+  if (held !== 0) throw new Fault('bad_message', 'not a NATS key: its end is wrong')
   return Buffer.from(bytes)
 }
