@@ -61,6 +61,8 @@ export interface Invocation {
   readonly args: Readonly<Record<string, readonly string[]>>
   readonly out: Output
   readonly settings: Settings
+  /** The token of the command line, or what `--token-file -` read. */
+  readonly givenToken: string | undefined
   /** The server, as flags, environment and configuration say. Throws Failure. */
   readonly api: () => Api
 }

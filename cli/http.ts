@@ -38,6 +38,8 @@ export interface StreamOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** What its content type must look like. */
   readonly expects?: RegExp
+  /** The answer may begin as late as it likes: it does so with its first line. */
+  readonly mayBeSilent?: boolean
   readonly signal: AbortSignal
 }
 
@@ -98,13 +100,11 @@ export class Api {
    * middle, and when the answer's content type is not as expected.
    */
   async stream(path: string, query: Query, options: StreamOptions): Promise<AsyncGenerator<Uint8Array>> {
-    const { headers = {}, expects, signal } = options
+    const { headers = {}, expects, mayBeSilent = false, signal } = options
     const request: Request = { method: 'GET', path, query }
     const opening = new AbortController()
-    const timer = setTimeout(
-      () => opening.abort(new DOMException('', 'TimeoutError')),
-      this.#options.timeoutMs,
-    )
+    const late = () => opening.abort(new DOMException('', 'TimeoutError'))
+    const timer = mayBeSilent ? undefined : setTimeout(late, this.#options.timeoutMs)
     const limit = AbortSignal.any([opening.signal, signal])
     try {
       const response = await this.#send(request, headers, limit)

@@ -91,6 +91,7 @@ async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<num
     flags,
     args: parsed.args,
     out,
+    givenToken: token,
     get settings() {
       return settingsNow()
     },

@@ -3,7 +3,7 @@ import { EXIT, Failure } from './failure.ts'
 
 /** An event of a stream of server-sent events. */
 export interface ServerEvent {
-  /** What `Last-Event-ID` takes to go on after it. */
+  /** What `Last-Event-ID` takes to go on after it; undefined for an event that has no place of its own. */
   readonly id: string | undefined
   readonly event: string
   readonly data: string
@@ -39,6 +39,7 @@ export async function* eventsOf(lines: AsyncIterable<string>): AsyncGenerator<Se
   for await (const line of lines) {
     if (line === '') {
       if (data.length > 0) yield { id, event: event || 'message', data: data.join('\n') }
+      id = undefined
       event = ''
       data = []
       continue

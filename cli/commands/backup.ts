@@ -53,14 +53,14 @@ const ls: Command = {
   args: [],
   options: [
     { name: 'job', value: 'JOB', help: 'only backups of this job' },
-    { name: 'client', value: 'CLIENT', help: 'only backups of this host name' },
+    { name: 'client', value: 'CLIENT', help: 'only backups of this node' },
     { name: 'name', value: 'NAME', help: 'only backups with this backup name' },
     { name: 'search', value: 'TEXT', help: 'only backups that hold this text' },
     ...LIST_OPTIONS,
   ],
   examples: [['firn backup ls --name etc', 'All backups that are called etc']],
   async run({ api, flags, out }) {
-    const fields = { job: 'job_id', client: 'hostname', name: 'backup_name', search: '_all' } as const
+    const fields = { job: 'job_id', client: 'client_id', name: 'backup_name', search: '_all' } as const
     const match = Object.entries(fields).flatMap(([flag, field]) => {
       const value = flags.text(flag)
       return value === undefined ? [] : [{ [field]: value }]
@@ -107,7 +107,7 @@ const tree: Command = {
   name: 'backup tree',
   summary: 'List what lies in a backup; its node’s agent looks into it',
   args: [BACKUP, { name: 'PATH', help: 'a folder in it; the top when left out', optional: true }],
-  options: [{ name: 'limit', value: 'N', help: 'show at most N entries; 1000 when left out' }],
+  options: [{ name: 'limit', value: 'N', help: 'show at most N entries; 1000, the most, when left out' }],
   examples: [[`firn backup tree ${example} /etc/ssh`, 'The entries of one folder']],
   async run(invocation) {
     const { api, args, flags, out } = invocation

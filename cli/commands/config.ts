@@ -1,9 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { argument, type Command, type Invocation } from '../command.ts'
 import { configPath, readConfig, writeConfig, type ConfigFile, type ContextEntry } from '../config-file.ts'
 import { EXIT, usage } from '../failure.ts'
-import { readAll } from '../input.ts'
 import { addressOf, checkedToken } from '../settings.ts'
-import { readFileSync } from 'node:fs'
 
 const NAME = { name: 'NAME', help: 'the context’s name' } as const
 
@@ -33,7 +32,7 @@ const setContext: Command = {
     const server = flags.text('server') ?? before?.server
     if (server === undefined) throw usage('--server is needed for a new context')
     const address = addressOf(server, '--server')
-    const token = await tokenGiven(invocation)
+    const token = tokenGiven(invocation)
     // Another server must not get the token that was meant for the one before.
     const isSame = before !== undefined && new URL(before.server).origin === new URL(address).origin
     const kept = token === undefined && isSame ? before : undefined
@@ -51,14 +50,11 @@ const setContext: Command = {
 }
 
 /** The token given for a context; empty to forget the one it has. */
-async function tokenGiven({ flags, io }: Invocation): Promise<string | undefined> {
+function tokenGiven({ flags, givenToken }: Invocation): string | undefined {
   const file = flags.text('token-file')
   if (file === '') return ''
-  if (file === '-') return checkedToken(await readAll(io.stdin))
-  if (file === undefined) {
-    const given = flags.text('token')
-    return given === undefined ? undefined : checkedToken(given)
-  }
+  if (givenToken !== undefined) return checkedToken(givenToken)
+  if (file === undefined) return undefined
   try {
     return checkedToken(readFileSync(file, 'utf8'))
   } catch (cause) {

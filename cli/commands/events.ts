@@ -1,5 +1,5 @@
 import type { Command, Invocation } from '../command.ts'
-import { EXIT } from '../failure.ts'
+import { EXIT, type Failure } from '../failure.ts'
 import { follow, idIn, type Happening } from '../follow.ts'
 import { at, text, type Document } from '../json.ts'
 import { paintState } from '../render/colour.ts'
@@ -72,7 +72,8 @@ async function printPast(invocation: Invocation, signal: AbortSignal): Promise<v
     clearTimeout(timer)
     timer = setTimeout(() => quiet.abort(), io.pace.quietMs)
   }
-  const options = { after: flags.text('after') ?? '0', pace: io.pace, onOpen: wait }
+  const onBreak = ({ message }: Failure) => out.note(`${message}; trying again`)
+  const options = { after: flags.text('after') ?? '0', pace: io.pace, onOpen: wait, onBreak }
   try {
     for await (const happening of follow(api(), {
       ...options,

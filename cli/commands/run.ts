@@ -122,7 +122,7 @@ async function printLogs(invocation: Invocation, id: string, signal: AbortSignal
   for (let failures = 0; ;) {
     let seen = 0
     try {
-      const chunks = await api().stream(path`/v1/runs/${id}/logs`, query, { signal })
+      const chunks = await api().stream(path`/v1/runs/${id}/logs`, query, { mayBeSilent: follows, signal })
       for await (const line of linesOf(chunks)) {
         if (line.trim() === '' || ++seen <= printed) continue
         out.line(lineShown(line, invocation))

@@ -26,9 +26,10 @@ const create: Command = {
   summary: 'Make a token for the REST API and this command line',
   details:
     'The token is shown this once only. A viewer reads, an operator also runs, cancels and creates, an admin does all.',
-  args: [{ name: 'USER', help: 'the name of who will use it' }],
+  args: [{ name: 'USER', help: 'the id of who will use it; things made with it belong to that user' }],
   options: [
     { name: 'role', value: 'ROLE', choices: ['viewer', 'operator', 'admin'], help: 'viewer when left out' },
+    { name: 'name', value: 'NAME', help: 'the user’s name to show; the id when left out' },
     { name: 'ttl', value: 'TIME', help: 'how long it is valid, e.g. 12h or 90d; for ever when left out' },
   ],
   examples: [
@@ -40,8 +41,10 @@ const create: Command = {
   ],
   async run({ api, args, flags, out }) {
     const seconds = flags.seconds('ttl')
+    const name = flags.text('name')
     const body = {
-      user_name: args['USER']?.[0],
+      user_id: args['USER']?.[0],
+      ...(name === undefined ? {} : { user_name: name }),
       role: flags.text('role') ?? 'viewer',
       ...(seconds === undefined ? {} : { ttl_seconds: seconds }),
     }
