@@ -7,8 +7,8 @@ import { finds, parseSearch, type Search } from './search.ts'
 /** What a list reads from: the documents that the caller may see, in order of creation, and how to show one. */
 export interface Listed<T> {
   /** All that can be found; a search may narrow them down, never beyond what it finds. */
-  documents(search: Search | undefined): Iterable<T>
-  show(document: T): JsonObject
+  readonly documents: (search: Search | undefined) => Iterable<T>
+  readonly show: (document: T) => JsonObject
 }
 
 const limitDefault = 10

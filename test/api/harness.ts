@@ -16,13 +16,16 @@ import { tokenText } from '../../core/tokens.ts'
 import { realClock } from '../support/real-clock.ts'
 import { eventually } from '../support/eventually.ts'
 
+/** A document of whatever shape: a test that looks for what is not there fails. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Loose = any
+
 export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** Undefined when the text is none. Tests look into documents of every shape, and fail where it is another. */
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly json: any
+  /** Undefined when the text is no JSON. */
+  readonly json: Loose
 }
 
 export interface Api {
