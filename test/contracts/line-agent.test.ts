@@ -125,6 +125,36 @@ describe('an agent', () => {
     expect(agent.events.filter(({ event }) => event === 'line.failed')).toEqual([])
   })
 
+  it('leaves a draining server at a moment that chance gives, and stays until then', async () => {
+    const times = { drainMs: 60_000, silenceMs: 600_000 }
+    await using first = await startServer('plain', { server: serverId('first'), times })
+    await using second = await startServer('plain', { server: serverId('second') })
+    const clock = manualClock(() => 0.5)
+    const agent = startAgent([second.address, first.address], { clock, times: {} })
+    await using _line = agent.line
+    await lineOf(first)
+    const drained = first.server.drain()
+    await eventually(() => clock.sleeping.includes(30_000))
+    clock.advance(29_999)
+    ;(await lineOf(first)).send(go)
+    await eventually(() => agent.received.length === 1)
+    clock.advance(1)
+    await lineOf(second)
+    await drained
+    expect(agent.log).toEqual(['welcomed first', 'lost', 'welcomed second'])
+  })
+
+  it('keeps its line by its beats for longer than the server bears silence', async () => {
+    const times = { beatMs: 20, silenceMs: 500 }
+    await using rig = await startServer('plain', { times })
+    const agent = startAgent([rig.address])
+    await using _line = agent.line
+    let beats = 0
+    agent.handler.running = () => beats++
+    await eventually(() => beats > 50)
+    expect(rig.handler.log).toEqual(['opened node-1'])
+  })
+
   it('refuses an order that it cannot read, for good, and goes on', async () => {
     await using rig = await startServer('plain')
     const agent = startAgent([rig.address])
