@@ -14,7 +14,7 @@ import {
 } from './options.ts'
 import { Stream, type StreamOwner } from './stream.ts'
 
-export type { ClientTls, LineEvents, LineReporter, ServerLineOptions } from './options.ts'
+export type { ClientTls, LineEvents, ServerLineOptions } from './options.ts'
 
 type Received = Exclude<ToAgent, { type: 'welcome' | 'clock' }>
 

@@ -10,7 +10,7 @@ import { Outbox } from './outbox.ts'
 import { listen, listener, nameOfPeer, type Peer } from './sockets.ts'
 import { addStandardServices, type HealthSwitch } from './standard-services.ts'
 
-export type { AgentLinesOptions, LineEvents, LineReporter } from './options.ts'
+export type { AgentLinesOptions, LineEvents } from './options.ts'
 
 /** The agents' way in. Disposing ends all lines at once. */
 export interface AgentLinesServer extends AsyncDisposable {
