@@ -129,13 +129,7 @@ function sourceOf(freezer: JsonObject): RestoreChoice {
 }
 
 function execOf(freezer: JsonObject): Action {
-  const { command } = freezer
-  const commands =
-    typeof command === 'string'
-      ? command.split('|').map((part) => part.trim().split(/\s+/).filter(Boolean))
-      : [Array.isArray(command) ? command.map((word) => (typeof word === 'string' ? word : '')) : []]
-  if (commands.some(([program]) => !program))
-    refuse('command: must be an argument vector or a string', 'bad_action')
+  const commands = commandsOf(freezer['command'])
   const limitS = wholeOf(freezer, 'time_limit')
   return {
     do: 'exec',
@@ -146,10 +140,26 @@ function execOf(freezer: JsonObject): Action {
   }
 }
 
+/** An argument vector, or Freezer's string: split at blanks, `|` joins commands, never a shell. */
+function commandsOf(command: Json | undefined): string[][] {
+  const split = (part: string): string[] => part.trim().split(/\s+/)
+  const list = Array.isArray(command) ? command : []
+  const commands: Json[][] = typeof command === 'string' ? command.split('|').map(split) : [list]
+  return commands.map((words) => {
+    const texts = words.filter((word) => typeof word === 'string' && !word.includes('\0'))
+    if (!words[0] || texts.length < words.length)
+      refuse('command: must be an argument vector or a string', 'bad_action')
+    return texts as string[]
+  })
+}
+
 function scopeOf(freezer: JsonObject): { scope: 'structure' | 'data'; part?: { n: number; of: number } } {
   const scope = textOf(freezer, 'scope') === 'data' ? 'data' : 'structure'
-  const [, n, of] = /^(\d+)\/(\d+)$/.exec(textOf(freezer, 'part') ?? '') ?? []
-  return { scope, ...(n === undefined || of === undefined ? {} : { part: { n: Number(n), of: Number(of) } }) }
+  const text = textOf(freezer, 'part')
+  if (text === undefined) return { scope }
+  const [n = 0, of = 0] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).slice(1).map(Number)
+  if (n < 1 || n > of) refuse('part: must be like 2/7', 'bad_action')
+  return { scope, part: { n, of } }
 }
 
 function repositoryOf(freezer: JsonObject): RepositoryChoice {

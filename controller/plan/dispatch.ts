@@ -62,7 +62,7 @@ export function dispatch(
   if (state.is === 'finished') return { do: 'nothing' }
   switch (line.is) {
     case 'here':
-      return whileHere(state, set, line, now)
+      return whileHere(run, state, set, line, now)
     case 'elsewhere':
       return { do: 'nothing' }
     case 'none':
@@ -73,6 +73,7 @@ export function dispatch(
 type Open = Exclude<RunState, { is: 'finished' }>
 
 function whileHere(
+  { id }: Run,
   state: Open,
   set: SetRecord | undefined,
   { held, played, sent }: Extract<LineView, { is: 'here' }>,
@@ -84,6 +85,8 @@ function whileHere(
     case 'waiting':
       return state.from <= now ? { do: 'play', event: { type: 'offered' } } : sleep(state.from, state.by)
     case 'offered':
+      // Left behind by its set, which will cancel it: an order now would start it out of step.
+      if (!isWanted(id, set)) return { do: 'sleep', until: state.by }
       return (
         again(sent, 'order', state, now) ?? {
           do: 'order',
@@ -93,7 +96,7 @@ function whileHere(
       )
     case 'armed': {
       const { attempt } = state
-      if (set?.phase.is === 'started')
+      if (set?.phase.is === 'started' && isWanted(id, set))
         return again(sent, 'go', state, now) ?? { do: 'go', attempt, goAtUs: set.phase.goAtUs }
       // Its set is gone or over: nobody will start it.
       if (set === undefined || set.phase.is === 'ended') return { do: 'play', event: { type: 'expired' } }
@@ -107,6 +110,12 @@ function whileHere(
       return { do: 'play', event: { type: 'back', held: held ?? perhapsHeld(state, sent) } }
   }
 }
+
+/** Whether its set, if it has one, goes on with it. */
+const isWanted = (run: RunId, set: SetRecord | undefined): boolean =>
+  set === undefined ||
+  set.phase.is === 'preparing' ||
+  (set.phase.is === 'started' && !set.phase.left.includes(run))
 
 /**
  * A run called silent while its line was here. An order without an answer may have been taken: then a cancel must reach
