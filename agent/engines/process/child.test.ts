@@ -25,7 +25,7 @@ const identity = { attemptId: `run-${process.pid}.1`, stateMark: `mark-${process
 
 function shell(script: string, more: Partial<Launch> = {}): Launch {
   const env = childEnvironment(identity, '/nowhere')
-  return { program: 'sh', args: ['-c', script], env, stdin: 'ignore', ...more }
+  return { program: 'sh', args: ['-c', script], env, ...more }
 }
 
 async function start(what: Launch, children = ledger().children): Promise<Child> {
@@ -35,11 +35,7 @@ async function start(what: Launch, children = ledger().children): Promise<Child>
 }
 
 async function outputOf(child: Child): Promise<string[]> {
-  const sources = [
-    { name: 'stdout', stream: child.stdout },
-    { name: 'stderr', stream: child.stderr },
-  ]
-  return (await Array.fromAsync(follow(sources, 10_000))).map((line) => line.text)
+  return (await Array.fromAsync(follow(child.outputs, 10_000))).map((line) => line.text)
 }
 
 describe('a child process', () => {
@@ -119,7 +115,7 @@ describe('a child process', () => {
 
   it('is killed in the end when it ignores the milder signals, also while it is stopped', async () => {
     const child = await start(shell('trap "" TERM; echo up; while :; do sleep 1; done'))
-    await child.stdout[Symbol.asyncIterator]().next()
+    await follow(child.outputs, 100).next()
     process.kill(-child.pid, 'SIGSTOP')
     await child.stop([
       { signal: 'SIGTERM', waitMs: 300 },
@@ -148,7 +144,7 @@ describe('a child process', () => {
 
   it('does not lose what it wrote before its end, however late it is read', async () => {
     const child = await start(shell('i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done'))
-    const lines = follow([{ name: 'stdout', stream: child.stdout }], 100)
+    const lines = follow(child.outputs, 100)
     await lines.next()
     await child.ended
     expect(await Array.fromAsync(lines)).toHaveLength(2_999)

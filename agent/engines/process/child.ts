@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
-import type { Readable, Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Limits } from '../../../core/action.ts'
 import type { Clock } from '../../../core/clock.ts'
 import type { ChildLedger } from '../../ports/engine.ts'
@@ -16,10 +16,24 @@ export interface Launch {
   readonly args: readonly string[]
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>
-  readonly stdin: 'ignore' | 'pipe'
+  /** Pipes of the caller's; absent: no input, and `stdout` and `stderr` as outputs of the child. */
+  readonly pipes?: ChildPipes
   /** The child reads the first as /dev/fd/3, the second as /dev/fd/4 … */
   readonly secrets?: readonly string[]
   readonly limits?: Limits
+}
+
+/** Descriptors for the child, and the streams that this process reads of what it writes there. */
+export interface ChildPipes {
+  readonly stdin: number | 'ignore'
+  readonly stdout: number
+  readonly stderr: number
+  readonly outputs: readonly Output[]
+}
+
+export interface Output {
+  readonly name: string
+  readonly stream: Readable
 }
 
 /** How a process ended. `abandoned`: not even SIGKILL ended it in time (it hangs in the kernel). */
@@ -66,12 +80,17 @@ async function started(words: string[], what: Launch, secrets: number[], care: C
     cwd: '/',
     env: { ...what.env },
     detached: true,
-    stdio: [what.stdin, 'pipe', 'pipe', ...secrets],
+    stdio: [
+      what.pipes?.stdin ?? 'ignore',
+      what.pipes?.stdout ?? 'pipe',
+      what.pipes?.stderr ?? 'pipe',
+      ...secrets,
+    ],
   })
   const { pid } = spawned
   // Without a pid it has failed, and says why in the error event that follows.
   if (pid === undefined) throw await new Promise<Error>((resolve) => spawned.once('error', resolve))
-  const child = new Child(spawned, pid, care)
+  const child = new Child(spawned, pid, what.pipes?.outputs ?? outputsOf(spawned), care)
   try {
     care.children.started({ pid, startTime: processStat(pid)?.startTime ?? '', command: what.program })
   } catch (error) {
@@ -79,6 +98,13 @@ async function started(words: string[], what: Launch, secrets: number[], care: C
     throw error
   }
   return { ok: true, child }
+}
+
+function outputsOf({ stdout, stderr }: ChildProcess): Output[] {
+  return [
+    ...(stdout === null ? [] : [{ name: 'stdout', stream: stdout }]),
+    ...(stderr === null ? [] : [{ name: 'stderr', stream: stderr }]),
+  ]
 }
 
 /** How long those that a process leaves behind in its group may go on, and how long an output may stay open silently. */
@@ -92,9 +118,8 @@ const leftoverLadder: Ladder = [
 /** A running child and its process group. */
 export class Child {
   readonly pid: number
-  readonly stdin: Writable | undefined
-  readonly stdout: Readable
-  readonly stderr: Readable
+  /** What it writes, for `follow`. */
+  readonly outputs: readonly Output[]
   /** The end of the process itself. Its outputs may still hold unread lines. Never rejects. */
   readonly ended: Promise<Exit>
   /** The hardest signal that `stop` needed. */
@@ -105,15 +130,12 @@ export class Child {
   #stopping: Promise<void> | undefined
   #over = false
 
-  constructor(spawned: ChildProcess, pid: number, care: ChildCare) {
-    if (spawned.stdout === null || spawned.stderr === null) throw new Error('a child without pipes')
+  constructor(spawned: ChildProcess, pid: number, outputs: readonly Output[], care: ChildCare) {
     this.pid = pid
-    this.stdin = spawned.stdin ?? undefined
-    this.stdout = spawned.stdout
-    this.stderr = spawned.stderr
+    this.outputs = outputs
     this.#care = care
-    // A reader that went away shows in the exit code; an unheard error event would end the agent.
-    for (const stream of [this.stdin, this.stdout, this.stderr, spawned]) stream?.on('error', () => {})
+    // An unheard error event would end the agent; what is wrong shows in the exit code.
+    for (const emitter of [spawned, ...outputs.map(({ stream }) => stream)]) emitter.on('error', () => {})
     const { promise, resolve } = Promise.withResolvers<Exit>()
     this.ended = promise
     this.#abandon = () => resolve({ is: 'abandoned' })
@@ -145,8 +167,7 @@ export class Child {
     this.stoppedBy = signal
     if (gone) return
     this.#abandon()
-    this.stdout.destroy()
-    this.stderr.destroy()
+    for (const { stream } of this.outputs) stream.destroy()
   }
 
   /** After the process itself has ended: what it left in its group is stopped, and outputs that others hold are let go. */
@@ -156,7 +177,7 @@ export class Child {
     if (groupLives(this.pid)) await stopGroup(this.pid, leftoverLadder, clock)
     this.#over = true
     this.#care.children.ended(this.pid)
-    await Promise.all([this.#letGo(this.stdout), this.#letGo(this.stderr)])
+    await Promise.all(this.outputs.map(({ stream }) => this.#letGo(stream)))
   }
 
   /** Closes an output that a process outside the group still holds: all is read, and nothing has come for a while. */

@@ -54,6 +54,7 @@ export class StallWatch implements Disposable {
 
   async #watch(stalled: () => void, sample: (() => unknown) | undefined): Promise<void> {
     const { signal } = this.#over
+    if (sample !== undefined) this.saw(sample())
     while (!signal.aborted) {
       const leftMs = this.#limitMs - this.#idleMs()
       if (leftMs <= 0) return stalled()

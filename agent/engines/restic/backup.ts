@@ -5,7 +5,14 @@ import { endOf, ItemErrors, type Step } from './ends.ts'
 import type { Failure } from './failures.ts'
 import type { Status, Summary } from './messages.ts'
 import { forgetOldOutcomes, recall, remember, rememberedErrorsMax, type Outcome } from './outcomes.ts'
-import { isSnapshotId, openRepository, snapshotNamed, snapshotsTagged, type Asking } from './repository.ts'
+import {
+  asking,
+  isSnapshotId,
+  openRepository,
+  snapshotNamed,
+  snapshotsTagged,
+  type Asking,
+} from './repository.ts'
 import { wordsOf, type SessionEnd } from './session.ts'
 import { lookAtSources, type Sources } from './sources.ts'
 import type { Restic } from './tool.ts'
@@ -19,7 +26,7 @@ type Backup = Extract<EngineTask, { do: 'backup' }>
  */
 export async function* backup(tool: Restic, task: Backup, context: EngineContext): Step {
   const startedAt = context.clock.monotonic()
-  const ask: Asking = { tool, access: task.repository, context, stallMs: context.stallMs }
+  const ask = asking(tool, task.repository, context)
   yield { type: 'phase', phase: 'prepare' }
   const sources = await lookAtSources(task.action.paths, context.clock, context.signal)
   if (context.signal.aborted) return endOf({ code: 'cancelled', text: wordsOf(context.signal.reason) })

@@ -28,22 +28,25 @@ export async function browse(
   if (!started.ok) throw faultOf(started.failure)
   await using session = started.value
   const entries: TreeEntry[] = []
-  let found = at === '/'
+  let found: 'nothing' | 'snapshot' | 'path' = 'nothing'
   for await (const line of session.lines()) {
     if (line.source === 'stderr') {
       session.note(line)
       continue
     }
+    // The first line is the snapshot itself. 0.14 ends with 0 and says nothing when there is none.
+    if (found === 'nothing') found = 'snapshot'
     const entry = line.cut ? undefined : entryOf(line.text)
     if (entry === undefined) continue
-    found = true
+    found = 'path'
     if (entry.path === at && entry.type === 'dir') continue
     if (entries.length >= limit) return { entries, more: true }
     entries.push(entry)
   }
   const { failure } = await session.end()
   if (failure !== undefined) throw faultOf(failure)
-  if (!found) throw new Fault('not_found', `the backup has no ${folder}`)
+  if (found === 'nothing') throw new Fault('not_found', `the repository has no snapshot ${snapshot}`)
+  if (found === 'snapshot' && at !== '/') throw new Fault('not_found', `the backup has no ${folder}`)
   return { entries, more: false }
 }
 

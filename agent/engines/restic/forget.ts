@@ -1,6 +1,6 @@
 import type { EngineContext, EngineTask } from '../../ports/engine.ts'
 import { endOf, type Step } from './ends.ts'
-import { isSnapshotId, openRepository, snapshotIds, type Asking } from './repository.ts'
+import { asking, isSnapshotId, openRepository, snapshotIds } from './repository.ts'
 import type { Restic } from './tool.ts'
 
 type Forget = Extract<EngineTask, { do: 'forget' }>
@@ -18,7 +18,7 @@ export async function* forget(tool: Restic, task: Forget, context: EngineContext
   const odd = wanted.find((id) => !isSnapshotId(id))
   if (odd !== undefined) return endOf({ code: 'config', text: `${odd} is not the whole id of a snapshot` })
   yield { type: 'phase', phase: 'prepare' }
-  const ask: Asking = { tool, access: task.repository, context, stallMs: context.stallMs }
+  const ask = asking(tool, task.repository, context)
   const repository = await openRepository(ask, { init: false })
   if (!repository.ok) return endOf(repository.failure)
   const repositoryId = repository.value

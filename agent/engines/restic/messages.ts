@@ -100,8 +100,9 @@ function itemErrorOf(value: Loose): ItemError {
   const path = textOf(value['item']) ?? textOf(error['Path'])
   const text = textOf(error['message']) ?? textOf(value['message'])
   const code = errno === undefined ? codeIn(text ?? '') : errnoNames.get(errno)
-  const message =
-    text ?? [op ?? 'failed', code ?? (errno === undefined ? 'unknown error' : `errno ${errno}`)].join(': ')
+  // Of a folder that cannot be read 0.14 gives no reason at all.
+  const cause = code ?? (errno === undefined ? 'restic does not say why' : `errno ${errno}`)
+  const message = text ?? `${op ?? 'cannot be read'}: ${cause}`
   return kept({ path, code, message: message.trim() })
 }
 

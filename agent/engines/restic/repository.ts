@@ -14,13 +14,25 @@ export interface Asking {
   readonly tool: Restic
   readonly access: RepositoryAccess
   readonly context: ToolContext
-  readonly stallMs: number
 }
+
+/**
+ * How long a short question may go without an answer and without reading anything: opening a repository is seconds of
+ * arithmetic on a busy node, but restic from 0.17 on tries an unreachable one for 15 minutes. Milliseconds.
+ */
+const answerWithinMs = 60_000
+
+/** The same repository and attempt for all questions of a step. */
+export const asking = (tool: Restic, access: RepositoryAccess, context: ToolContext): Asking => ({
+  tool,
+  access,
+  context,
+})
 
 const call = (ask: Asking, args: readonly string[]): Call => ({
   args,
   access: ask.access,
-  stallMs: ask.stallMs,
+  stallMs: answerWithinMs,
   movement: 'reading',
 })
 
@@ -34,15 +46,44 @@ export async function openRepository(
 ): Promise<Attempted<string>> {
   const { expectedId } = ask.access
   let id = await repositoryId(ask)
-  if (!id.ok && id.failure.code === 'no_repository' && how.init && expectedId === undefined) {
-    const made = await ask.tool.collect(call(ask, ['init', '--json']), ask.context)
-    id = await repositoryId(ask)
-    // Two first backups at once: one of them finds the other's repository.
-    if (!id.ok && !made.ok) return made
-  }
+  if (!id.ok && id.failure.code === 'no_repository' && how.init && expectedId === undefined)
+    id = await makeRepository(ask)
   if (id.ok && expectedId !== undefined && id.value !== expectedId)
     return failed('config', `another repository lies there: ${id.value} instead of ${expectedId}`)
   return id
+}
+
+/** By location, while one is being made. */
+const making = new Map<string, Promise<Attempted<string>>>()
+
+/**
+ * Two `restic init` at once write two master keys for one config and so ruin the repository: on one node the first one
+ * works for all. Nodes that share a repository need it made before they start together.
+ */
+async function makeRepository(ask: Asking): Promise<Attempted<string>> {
+  const { location } = ask.access
+  const underWay = making.get(location)
+  if (underWay !== undefined) {
+    await underWay
+    return openRepository(ask, { init: false })
+  }
+  const made = initialised(ask)
+  making.set(location, made)
+  try {
+    return await made
+  } finally {
+    making.delete(location)
+  }
+}
+
+async function initialised(ask: Asking): Promise<Attempted<string>> {
+  // Another one may have finished between the look and the turn.
+  const before = await repositoryId(ask)
+  if (before.ok || before.failure.code !== 'no_repository') return before
+  const made = await ask.tool.collect(call(ask, ['init', '--json']), ask.context)
+  const id = await repositoryId(ask)
+  // Another node may have been faster: then the repository is there all the same.
+  return id.ok || made.ok ? id : made
 }
 
 async function repositoryId(ask: Asking): Promise<Attempted<string>> {

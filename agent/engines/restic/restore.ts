@@ -6,7 +6,7 @@ import { literalPattern } from './backup-arguments.ts'
 import { endOf, ItemErrors, type Step } from './ends.ts'
 import { codeOfText, type Failure } from './failures.ts'
 import type { Status } from './messages.ts'
-import { openRepository } from './repository.ts'
+import { asking, openRepository } from './repository.ts'
 import type { SessionEnd } from './session.ts'
 import type { Restic } from './tool.ts'
 
@@ -28,7 +28,7 @@ export async function* restore(tool: Restic, task: Restore, context: EngineConte
   if (obstacle !== undefined) return endOf({ code: 'config', text: obstacle })
   let repositoryId: string | undefined
   if (task.repository.expectedId !== undefined) {
-    const ask = { tool, access: task.repository, context, stallMs: context.stallMs }
+    const ask = asking(tool, task.repository, context)
     const repository = await openRepository(ask, { init: false })
     if (!repository.ok) return endOf(repository.failure)
     repositoryId = repository.value

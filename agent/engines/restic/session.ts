@@ -3,7 +3,7 @@ import { resticLadder } from '../process/ladder.ts'
 import { follow, type Followed, type OutputLine } from '../process/lines.ts'
 import { bytesReadBy } from '../process/proc.ts'
 import { StallWatch } from '../process/stall.ts'
-import { failureOf, type Failure } from './failures.ts'
+import { codeOfText, failureOf, type Failure } from './failures.ts'
 import { parseLine, type ResticMessage } from './messages.ts'
 import { redactor } from './redact.ts'
 import type { Call, ToolContext } from './tool.ts'
@@ -41,11 +41,7 @@ export class Session implements AsyncDisposable {
     this.#stallMs = call.stallMs
     this.#redact = redactor(call.access)
     this.#onUnclean = onUnclean
-    const outputs = [
-      { name: 'stdout', stream: child.stdout },
-      { name: 'stderr', stream: child.stderr },
-    ]
-    this.#lines = follow(outputs, maxLineBytes)
+    this.#lines = follow(child.outputs, maxLineBytes)
     this.#listening = child.stopOn(context.signal, resticLadder)
     this.#watch = new StallWatch(context.clock, call.stallMs)
     this.#watch.start(
@@ -89,13 +85,13 @@ export class Session implements AsyncDisposable {
     const exit = await this.#child.ended
     this.#ended = true
     const { signal } = this.#context
-    const forced = this.#child.stoppedBy !== undefined && this.#child.stoppedBy !== 'SIGINT'
-    if (forced || exit.is !== 'exited' || exit.code === 137 || exit.code === 143) this.#onUnclean()
+    if (signal.aborted || this.#stalled) await this.#child.stop(resticLadder)
+    // Also after SIGINT: one that comes while restic writes its lock leaves it behind (seen with 0.14).
+    if (this.#child.stoppedBy !== undefined || exit.is !== 'exited' || exit.code > 128) this.#onUnclean()
     if (exit.is === 'exited' && exit.code === 0) return { exit }
     if (signal.aborted) return { exit, failure: { code: 'cancelled', text: wordsOf(signal.reason) } }
     if (this.#stalled) {
-      const text = `restic did not get on for ${Math.round(this.#stallMs / 1000)} s`
-      return { exit, failure: { code: 'stalled', text } }
+      return { exit, failure: stallOf(this.#stallMs, this.#said) }
     }
     return { exit, failure: failureOf(exit, this.#said) }
   }
@@ -115,6 +111,15 @@ export class Session implements AsyncDisposable {
     this.#said.push(this.#redact(text).slice(0, 2_000))
     if (this.#said.length > saidMax) this.#said.shift()
   }
+}
+
+/** restic that tries an unreachable server again and again says so, and else nothing. */
+function stallOf(stallMs: number, said: readonly string[]): Failure {
+  const text = `restic did not get on for ${Math.round(stallMs / 1000)} s`
+  const last = said.findLast((line) => codeOfText(line) === 'unreachable')
+  return last === undefined
+    ? { code: 'stalled', text }
+    : { code: 'unreachable', text: `${text}: ${last.trim()}` }
 }
 
 const readingOf = (pid: number): number | undefined => {

@@ -98,7 +98,6 @@ export class Restic {
             RESTIC_PROGRESS_FPS: '1',
           },
         ),
-        stdin: 'ignore',
         secrets: [call.access.password, call.access.location],
         ...(call.limits === undefined ? {} : { limits: call.limits }),
       },
@@ -108,10 +107,11 @@ export class Restic {
       const passing = launched.code === 'EAGAIN' || launched.code === 'ENOMEM'
       return failed(passing ? 'unknown' : 'config', launched.text)
     }
-    return {
-      ok: true,
-      value: new Session(launched.child, call, context, maxLineBytes, () => (this.unclean = true)),
+    const locks = !call.args.includes('--no-lock')
+    const onUnclean = (): void => {
+      if (locks) this.unclean = true
     }
+    return { ok: true, value: new Session(launched.child, call, context, maxLineBytes, onUnclean) }
   }
 
   /** Runs a short command and gives the lines of its stdout. Whatever exit code but 0 is a failure. */

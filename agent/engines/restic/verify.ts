@@ -1,7 +1,7 @@
 import type { EngineContext, EngineTask } from '../../ports/engine.ts'
 import { endOf, ItemErrors, type Step } from './ends.ts'
 import { codeOfText } from './failures.ts'
-import { openRepository } from './repository.ts'
+import { asking, openRepository } from './repository.ts'
 import type { OutputLine } from '../process/lines.ts'
 import type { Restic } from './tool.ts'
 
@@ -23,7 +23,7 @@ export async function* verify(tool: Restic, task: Verify, context: EngineContext
     return endOf({ code: 'config', text })
   }
   yield { type: 'phase', phase: 'prepare' }
-  const ask = { tool, access: task.repository, context, stallMs: context.stallMs }
+  const ask = asking(tool, task.repository, context)
   const repository = await openRepository(ask, { init: false })
   if (!repository.ok) return endOf(repository.failure)
   const repositoryId = repository.value

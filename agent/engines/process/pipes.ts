@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process'
+import fs from 'node:fs'
+import { Socket } from 'node:net'
+import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const makeWithinMs = 10_000
+
+/**
+ * A kernel pipe whose two ends are descriptors of this process. Node's own child pipes are sockets: a command cannot open
+ * them as /dev/stdout, a writer whose reader is gone gets a reset instead of SIGPIPE, and between two commands each byte
+ * would pass through the agent. A descriptor that was closed or handed over is undefined.
+ */
+export class Pipe implements Disposable {
+  #read: number | undefined
+  #write: number | undefined
+
+  constructor(file: string) {
+    // Opened for both, a FIFO lets the single ends be opened without waiting for one another.
+    const both = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_NONBLOCK)
+    try {
+      this.#read = fs.openSync(file, fs.constants.O_RDONLY)
+      this.#write = fs.openSync(file, fs.constants.O_WRONLY)
+    } finally {
+      fs.closeSync(both)
+    }
+  }
+
+  get read(): number {
+    return this.#read ?? -1
+  }
+
+  get write(): number {
+    return this.#write ?? -1
+  }
+
+  /** Takes the reading end out as a stream, which owns it from then on. */
+  reader(): Readable {
+    const stream = new Socket({ fd: this.read, readable: true, writable: false })
+    this.#read = undefined
+    return stream
+  }
+
+  closeRead(): void {
+    if (this.#read !== undefined) fs.closeSync(this.#read)
+    this.#read = undefined
+  }
+
+  closeWrite(): void {
+    if (this.#write !== undefined) fs.closeSync(this.#write)
+    this.#write = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.closeRead()
+    this.closeWrite()
+  }
+}
+
+/** New pipes. Their names live in `folder` only while they are opened. Throws what mkfifo or the file system says. */
+export async function openPipes(count: number, folder: string): Promise<Pipe[]> {
+  const dir = fs.mkdtempSync(path.join(folder, 'pipes-'))
+  const pipes: Pipe[] = []
+  try {
+    const files = Array.from({ length: count }, (_, at) => path.join(dir, String(at)))
+    await run('mkfifo', ['-m', '600', ...files], { timeout: makeWithinMs, killSignal: 'SIGKILL' })
+    for (const file of files) pipes.push(new Pipe(file))
+    return pipes
+  } catch (error) {
+    for (const pipe of pipes) pipe[Symbol.dispose]()
+    throw error
+  } finally {
+    fs.rmSync(dir, { recursive: true, force: true })
+  }
+}
