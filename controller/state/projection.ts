@@ -23,7 +23,7 @@ export class Projection implements Feed {
   /** Deletes applied ahead of the feed: a late change older than that must not bring the document back. */
   readonly #graves = new Map<string, number>()
   readonly #listeners = new Set<(look: Look) => void>()
-  readonly #waiting: { revision: number; resolve: () => void }[] = []
+  readonly #waiting = new Set<{ readonly revision: number; readonly resolve: () => void }>()
   readonly #unreadable: (entry: Entry) => void
 
   constructor(unreadable: (entry: Entry) => void = () => {}) {
@@ -37,10 +37,13 @@ export class Projection implements Feed {
 
   reset(entries: Iterable<Entry>, revision: number): void {
     const seen = new Set<string>()
-    for (const entry of inOrderOfCreation(entries)) {
+    const news: News[] = []
+    for (const entry of entries) {
       seen.add(nameOf(entry))
-      this.apply(entry)
+      if (this.#isNews(entry)) news.push({ entry, value: decode(entry.kind, entry.text) })
     }
+    // Collections keep the order in which documents enter; lists are answered in order of creation.
+    for (const { entry, value } of news.sort(byCreation)) this.#take(entry, value)
     for (const kind of kinds)
       for (const [project, id, stored] of [...this.collections[kind].all()])
         if (stored.revision <= revision && !seen.has(nameOf({ kind, project, id })))
@@ -58,29 +61,42 @@ export class Projection implements Feed {
     this.isFresh = fresh
   }
 
-  /** Resolves when everything up to `revision` has been fed. */
-  reached(revision: number): Promise<void> {
-    if (this.position >= revision) return Promise.resolve()
-    return new Promise((resolve) => this.#waiting.push({ revision, resolve }))
+  /** Resolves when everything up to `revision` has been fed; rejects with the signal's reason when it aborts first. */
+  async reached(revision: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.position >= revision) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waiting = { revision, resolve }
+    const stop = (): void => reject(signal?.reason as Error)
+    this.#waiting.add(waiting)
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      await promise
+    } finally {
+      this.#waiting.delete(waiting)
+      signal?.removeEventListener('abort', stop)
+    }
   }
 
   /** Takes a change unless something newer is known. */
   apply(change: Change): void {
-    const name = nameOf(change)
-    const collection = this.collections[change.kind]
-    const known = collection.get(change.project, change.id)?.revision ?? this.#graves.get(name) ?? 0
-    if (change.revision <= known) return
-    if (change.text === undefined) {
-      if (change.revision > this.position) this.#graves.set(name, change.revision)
-      this.#tell(change, collection.delete(change.project, change.id), undefined)
-      return
-    }
-    const value = decode(change.kind, change.text)
-    if (value === undefined) return this.#unreadable(change)
-    this.#graves.delete(name)
-    const after = { value, revision: change.revision }
-    const before = collection.set(change.project, change.id, after as never)
-    this.#tell(change, before, after)
+    if (!this.#isNews(change)) return
+    if (change.text !== undefined) return this.#take(change, decode(change.kind, change.text))
+    if (change.revision > this.position) this.#graves.set(nameOf(change), change.revision)
+    this.#tell(change, this.collections[change.kind].delete(change.project, change.id), undefined)
+  }
+
+  #isNews({ kind, project, id, revision }: Change): boolean {
+    const known = this.collections[kind].get(project, id)?.revision
+    return revision > (known ?? this.#graves.get(nameOf({ kind, project, id })) ?? 0)
+  }
+
+  #take(entry: Entry, value: Documents[Kind] | undefined): void {
+    if (value === undefined) return this.#unreadable(entry)
+    this.#graves.delete(nameOf(entry))
+    const after = { value, revision: entry.revision }
+    const before = this.collections[entry.kind].set(entry.project, entry.id, after as never)
+    this.#tell(entry, before, after)
   }
 
   #tell(
@@ -96,22 +112,20 @@ export class Projection implements Feed {
     if (revision <= this.position) return
     this.position = revision
     for (const [name, at] of this.#graves) if (at <= revision) this.#graves.delete(name)
-    for (let i = this.#waiting.length - 1; i >= 0; i--)
-      if (this.#waiting[i]!.revision <= revision) this.#waiting.splice(i, 1)[0]!.resolve()
+    for (const waiting of this.#waiting) if (waiting.revision <= revision) waiting.resolve()
   }
 }
 
 const nameOf = ({ kind, project, id }: { kind: Kind; project: string; id: string }): string =>
   `${kind}/${project}/${id}`
 
-/** Collections keep the order in which documents enter; a list answers in order of creation. */
-function inOrderOfCreation(entries: Iterable<Entry>): Entry[] {
-  const created = (entry: Entry): number => {
-    const at = /"(?:createdAt|admittedAt|startedAt)":(\d+)/.exec(entry.text)?.[1]
-    return at === undefined ? 0 : Number(at)
-  }
-  return [...entries]
-    .map((entry) => ({ entry, at: created(entry) }))
-    .sort((a, b) => a.at - b.at || (a.entry.id < b.entry.id ? -1 : 1))
-    .map(({ entry }) => entry)
+interface News {
+  readonly entry: Entry
+  readonly value: Documents[Kind] | undefined
 }
+
+const createdOf = (value: Partial<Record<'createdAt' | 'admittedAt' | 'startedAt', number>>): number =>
+  value.createdAt ?? value.admittedAt ?? value.startedAt ?? 0
+
+const byCreation = (a: News, b: News): number =>
+  createdOf(a.value ?? {}) - createdOf(b.value ?? {}) || (a.entry.id < b.entry.id ? -1 : 1)

@@ -115,17 +115,18 @@ export class State implements AsyncDisposable {
   /** Waits until reads show everything that any server had acknowledged when it was called. Fault 'store_down' after 1.8 s. */
   async catchUp(): Promise<void> {
     const revision = await this.#backend.revision()
-    const giveUp = new AbortController()
-    const tooLong = this.#clock.sleep(catchUpMs, giveUp.signal).then(
-      () => 'late' as const,
-      () => 'done' as const,
+    const done = new AbortController()
+    const tooLate = new AbortController()
+    const late = new Fault('store_down', 'the store does not answer in time')
+    this.#clock.sleep(catchUpMs, done.signal).then(
+      () => tooLate.abort(late),
+      () => {}, // reached in time
     )
-    const outcome = await Promise.race([
-      this.#projection.reached(revision).then(() => 'done' as const),
-      tooLong,
-    ])
-    giveUp.abort()
-    if (outcome === 'late') throw new Fault('store_down', 'the store does not answer in time')
+    try {
+      await this.#projection.reached(revision, tooLate.signal)
+    } finally {
+      done.abort()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
