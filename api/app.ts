@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Hono, type Context as HonoContext } from 'hono'
 import { Fault, isFault } from '../core/fault.ts'
 import type { Caller } from '../controller/use-cases/context.ts'
-import { RecentRuns } from '../controller/use-cases/recent.ts'
+import { Recent } from '../controller/use-cases/recent.ts'
 import { authenticate } from '../controller/use-cases/tokens.ts'
 import type { Bindings } from './body.ts'
 import { RequestCounts } from './counts.ts'
@@ -24,7 +24,7 @@ export function buildApp(
 ): Hono<Bindings> {
   const served: Served = {
     ...deps,
-    recent: new RecentRuns(deps.context.state),
+    recent: new Recent(deps.context.state),
     counts: new RequestCounts(),
     stopping,
     caughtUp: oneAtATime(() => deps.context.state.catchUp()),

@@ -2,7 +2,7 @@ import type { EventSource } from '../controller/ports/feed.ts'
 import type { Live } from '../controller/ports/live.ts'
 import type { Context } from '../controller/use-cases/context.ts'
 import type { EnrolDeps } from '../controller/use-cases/enrol.ts'
-import type { RecentRuns } from '../controller/use-cases/recent.ts'
+import type { Recent } from '../controller/use-cases/recent.ts'
 import type { RequestCounts } from './counts.ts'
 
 /** One request that was answered, for the log. */
@@ -41,7 +41,7 @@ export interface ApiDeps {
 
 /** What routes are given: the dependencies and what the API keeps for itself. */
 export interface Served extends ApiDeps {
-  readonly recent: RecentRuns
+  readonly recent: Recent
   readonly counts: RequestCounts
   /** Aborts when the server goes away: streams end then. */
   readonly stopping: AbortSignal

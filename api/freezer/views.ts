@@ -6,14 +6,14 @@ import type { Result, Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { Context } from '../../controller/use-cases/context.ts'
 import { isServerRun } from '../../controller/use-cases/job-planning.ts'
-import type { RecentRuns } from '../../controller/use-cases/recent.ts'
+import type { Recent } from '../../controller/use-cases/recent.ts'
 import { masked } from '../../controller/use-cases/secret-fields.ts'
 import { some } from '../fields.ts'
 
 /** What a view looks at beside the document itself. */
 export interface Seen {
   readonly state: Context['state']
-  readonly recent: RecentRuns
+  readonly recent: Recent
 }
 
 /** v1 knows no projects; v2 shows the document's. */

@@ -1,11 +1,10 @@
 import { Fault } from '../../core/fault.ts'
 import { clientId, jobId, runId } from '../../core/ids.ts'
 import type { Run } from '../../core/run.ts'
-import { setIdOf } from '../../core/set.ts'
 import { cancelRun } from '../../controller/use-cases/cancel-run.ts'
-import { comparePlaces, placeOf, type Place } from '../../controller/use-cases/recent.ts'
+import { comparePlaces, placeOfRun as placeOf, type Place } from '../../controller/use-cases/recent.ts'
 import { startRun } from '../../controller/use-cases/start-run.ts'
-import { closed, documentOf, missing, some, textIn } from '../fields.ts'
+import { closed, documentOf, missing, refusal, some, textIn } from '../fields.ts'
 import type { Ask, Route } from '../route.ts'
 import { cut, newestFirst, pageOf } from './paging.ts'
 import { lines } from './streams.ts'
@@ -79,6 +78,8 @@ function list(ask: Ask): Response {
     (wanted.tag === undefined || String(run.session?.tag) === wanted.tag) &&
     (wanted.restore === undefined || run.restore === wanted.restore) &&
     (wanted.state === undefined || run.state.is === wanted.state)
+  if (wanted.tag !== undefined && (wanted.session === undefined || !/^\d{1,10}$/.test(wanted.tag)))
+    throw refusal('tag', 'must be a whole number, beside a session_id')
   const { page, next } = cut(candidates(ask, wanted, from), limit, placeOf, keep)
   return ask.json({ runs: page.map((run) => runView(run, ask.served.live)), next })
 }
@@ -98,13 +99,21 @@ function candidates(ask: Ask, wanted: Wanted, from: Place | undefined): Iterable
   const { session, tag, restore, job, client } = wanted
   const from_ = (stored: Iterable<{ readonly value: Run }>) => newestFirst(valuesOf(stored), from, placeOf)
   if (restore !== undefined) return from_(state.where('run', 'restore', `${project}/${restore}`))
-  if (session !== undefined && tag !== undefined && /^\d{1,10}$/.test(tag))
-    return from_(state.where('run', 'set', `${project}/${setIdOf(session as never, Number(tag))}`))
+  if (session !== undefined && tag !== undefined)
+    return from_(state.where('run', 'set', `${project}/${session}.${tag}`))
+  if (session !== undefined) return from_(runsOfSession(ask, session))
   if (job !== undefined) return from_(state.where('run', 'job', `${project}/${job}`))
   if (client !== undefined) return from_(state.where('run', 'client', `${project}/${client}`))
   if (wanted.state !== undefined && wanted.state !== 'finished')
     return from_(openRuns(state.where('run', 'open', '*'), project))
-  return valuesOf(ask.served.recent.newestOf(project, from))
+  return valuesOf(ask.served.recent.runsOf(project, from))
+}
+
+function* runsOfSession(ask: Ask, session: string): IterableIterator<{ readonly value: Run }> {
+  const { state } = ask.served.context
+  const { project } = ask.caller
+  for (const { value } of state.where('set', 'session', `${project}/${session}`))
+    yield* state.where('run', 'set', `${project}/${session}.${value.tag}`)
 }
 
 function* openRuns(

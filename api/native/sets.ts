@@ -1,7 +1,7 @@
 import { Fault } from '../../core/fault.ts'
 import { sessionId, type SessionId } from '../../core/ids.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
-import type { Place } from '../../controller/use-cases/recent.ts'
+import { placeOfSet } from '../../controller/use-cases/recent.ts'
 import { cancelSet, startSession } from '../../controller/use-cases/start-session.ts'
 import { refusal } from '../fields.ts'
 import type { Ask, Route } from '../route.ts'
@@ -29,17 +29,19 @@ async function start(ask: Ask): Promise<Response> {
   return ask.json(view(ask, value), 202)
 }
 
-/** `2030.1` sorts with `2030.2`: the place of a set among those of its moment is its id. */
-const placeOf = (set: SetRecord): Place => ({ at: set.admittedAt, id: setIdOf(set.session, set.tag) })
-
 function list(ask: Ask): Response {
   const { limit, from } = pageOf(ask)
-  const { state } = ask.served.context
   const { project } = ask.caller
   const session = ask.query('session_id')
-  const stored =
-    session === undefined ? state.of('set', project) : state.where('set', 'session', `${project}/${session}`)
-  const { page, next } = cut(newestFirst(valuesOf(stored), from, placeOf), limit, placeOf)
+  const sets =
+    session === undefined
+      ? valuesOf(ask.served.recent.setsOf(project, from))
+      : newestFirst(
+          valuesOf(ask.served.context.state.where('set', 'session', `${project}/${session}`)),
+          from,
+          placeOfSet,
+        )
+  const { page, next } = cut(sets, limit, placeOfSet)
   return ask.json({ sets: page.map((set) => view(ask, set)), next })
 }
 

@@ -1,42 +1,54 @@
-import type { Instant } from '../../core/clock.ts'
 import type { Run, RunState } from '../../core/run.ts'
+import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { State } from '../state/state.ts'
+import { Timeline, comparePlaces, type Place } from './timeline.ts'
 
-/** Where a run stands in the order of creation. */
-export interface Place {
-  readonly at: Instant
-  readonly id: string
-}
+export { comparePlaces, type Place } from './timeline.ts'
 
-export const comparePlaces = (a: Place, b: Place): number =>
-  a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+export const placeOfRun = ({ createdAt, id }: Pick<Run, 'createdAt' | 'id'>): Place => ({ at: createdAt, id })
+
+export const placeOfSet = ({ admittedAt, session, tag }: SetRecord): Place => ({
+  at: admittedAt,
+  id: setIdOf(session, tag),
+})
 
 /**
- * What views of runs need and the state's indexes do not give: the newest first, the last of each job, counts. Fed by
- * every change of the state, so that no request scans the runs.
+ * What views need and the state's indexes do not give: runs and sets with the newest first, the last run of each job,
+ * counts. Fed by every change of the state, so that no request scans them.
  */
-export class RecentRuns {
+export class Recent {
   readonly #state: State
-  readonly #places = new Map<string, Place[]>()
+  readonly #runs = new Timeline()
+  readonly #sets = new Timeline()
   readonly #last = new Map<string, Stored<Run>>()
   readonly #counts = new Map<RunState['is'], number>()
 
   constructor(state: State) {
     this.#state = state
-    for (const stored of state.all('run')) this.#take(undefined, stored)
+    for (const stored of state.all('run')) this.#takeRun(undefined, stored)
+    for (const stored of state.all('set')) this.#takeSet(undefined, stored)
     state.onLook(({ kind, before, after }) => {
-      if (kind === 'run') this.#take(before as Stored<Run> | undefined, after as Stored<Run> | undefined)
+      if (kind === 'run') this.#takeRun(before as Stored<Run> | undefined, after as Stored<Run> | undefined)
+      if (kind === 'set')
+        this.#takeSet(before as Stored<SetRecord> | undefined, after as Stored<SetRecord> | undefined)
     })
   }
 
   /** Runs of a project, newest first, beginning after `from`. */
-  *newestOf(project: string, from?: Place): IterableIterator<Stored<Run>> {
-    const places = this.#places.get(project) ?? []
-    for (let i = (from ? indexOf(places, from) : places.length) - 1; i >= 0; i--) {
-      const run = this.#state.get('run', project, places[i]?.id ?? '')
+  *runsOf(project: string, from?: Place): IterableIterator<Stored<Run>> {
+    for (const id of this.#runs.newest(project, from)) {
+      const run = this.#state.get('run', project, id)
       if (run) yield run
+    }
+  }
+
+  /** Sets of a project, newest first, beginning after `from`. */
+  *setsOf(project: string, from?: Place): IterableIterator<Stored<SetRecord>> {
+    for (const id of this.#sets.newest(project, from)) {
+      const set = this.#state.get('set', project, id)
+      if (set) yield set
     }
   }
 
@@ -49,10 +61,15 @@ export class RecentRuns {
     return this.#counts.get(state) ?? 0
   }
 
-  #take(before: Stored<Run> | undefined, after: Stored<Run> | undefined): void {
+  #takeSet(before: Stored<SetRecord> | undefined, after: Stored<SetRecord> | undefined): void {
+    if (!before && after) this.#sets.insert(after.value.project, placeOfSet(after.value))
+    if (before && !after) this.#sets.drop(before.value.project, placeOfSet(before.value))
+  }
+
+  #takeRun(before: Stored<Run> | undefined, after: Stored<Run> | undefined): void {
     if (before) this.#count(before.value, -1)
     if (after) this.#count(after.value, 1)
-    if (!before && after) this.#insert(after.value)
+    if (!before && after) this.#runs.insert(after.value.project, placeOfRun(after.value))
     if (before && !after) this.#drop(before.value)
     if (after) this.#compare(after)
   }
@@ -61,21 +78,10 @@ export class RecentRuns {
     this.#counts.set(state.is, (this.#counts.get(state.is) ?? 0) + by)
   }
 
-  #insert({ project, id, createdAt }: Run): void {
-    let places = this.#places.get(project)
-    if (!places) this.#places.set(project, (places = []))
-    const place = { at: createdAt, id }
-    const last = places.at(-1)
-    if (!last || comparePlaces(last, place) < 0) places.push(place)
-    else places.splice(indexOf(places, place), 0, place)
-  }
-
-  #drop({ project, id, createdAt, job }: Run): void {
-    const places = this.#places.get(project) ?? []
-    const at = indexOf(places, { at: createdAt, id })
-    if (places[at]?.id === id) places.splice(at, 1)
-    const key = scoped(project, job)
-    if (this.#last.get(key)?.value.id !== id) return
+  #drop(run: Run): void {
+    this.#runs.drop(run.project, placeOfRun(run))
+    const key = scoped(run.project, run.job)
+    if (this.#last.get(key)?.value.id !== run.id) return
     this.#last.delete(key)
     for (const other of this.#state.where('run', 'job', key)) this.#compare(other)
   }
@@ -85,21 +91,7 @@ export class RecentRuns {
     if (purpose !== 'job' || state.is !== 'finished') return
     const key = scoped(project, job)
     const last = this.#last.get(key)
-    if (!last || comparePlaces(placeOf(last.value), placeOf(stored.value)) <= 0) this.#last.set(key, stored)
+    if (!last || comparePlaces(placeOfRun(last.value), placeOfRun(stored.value)) <= 0)
+      this.#last.set(key, stored)
   }
-}
-
-export const placeOf = ({ createdAt, id }: Pick<Run, 'createdAt' | 'id'>): Place => ({ at: createdAt, id })
-
-/** The first index whose place is not before `place`. */
-function indexOf(places: readonly Place[], place: Place): number {
-  let low = 0
-  let high = places.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const here = places[middle]
-    if (here && comparePlaces(here, place) < 0) low = middle + 1
-    else high = middle
-  }
-  return low
 }
