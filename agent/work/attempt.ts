@@ -75,7 +75,7 @@ async function runStep(
   const end: StepEnd =
     task && made?.ok && engine
       ? await follow(
-          engine.run(made.task, contextOf(order, task, tools)),
+          engine.run(made.task, contextOf(order, index, task, tools)),
           { run: order.run, attempt: order.attempt, step: index },
           errors,
           tools,
@@ -123,9 +123,10 @@ const failedAtOnce = (reason: Reason): StepEnd => ({
 })
 
 /** Who started what: on the saved data, in the words of the API. Values hold no comma. */
-function tagsOf(order: Order, task: Task): Record<string, string> {
+function tagsOf(order: Order, step: number, task: Task): Record<string, string> {
   return {
     run: order.run,
+    step: String(step),
     job: order.job,
     client: order.client,
     action: task.actionId,
@@ -133,9 +134,9 @@ function tagsOf(order: Order, task: Task): Record<string, string> {
   }
 }
 
-const contextOf = (order: Order, task: Task, tools: AttemptTools): EngineContext => ({
+const contextOf = (order: Order, step: number, task: Task, tools: AttemptTools): EngineContext => ({
   attemptId: `${order.run}.${order.attempt}`,
-  tags: tagsOf(order, task),
+  tags: tagsOf(order, step, task),
   host: order.client,
   stateDir: tools.engineDir(task.action.engine),
   signal: tools.signal,
