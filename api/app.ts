@@ -80,7 +80,7 @@ function admitted(served: Served, route: Route, http: HonoContext<Bindings>): Ca
 function accept(header: string | undefined, type: string): void {
   if (header === undefined || header === '' || header.includes('*/*') || header.includes(type)) return
   const family = `${type.slice(0, type.indexOf('/'))}/*`
-  if (header.includes(family) || (type === 'application/json' && header.includes('+json'))) return
+  if (header.includes(family) || (type.includes('json') && header.includes('json'))) return
   throw new EdgeFault('not_acceptable', `this answers with ${type} only`)
 }
 
@@ -89,7 +89,8 @@ function accept(header: string | undefined, type: string): void {
  * thing a moment ago.
  */
 async function recovered(served: Served, route: Route, ask: Ask, error: unknown): Promise<Response> {
-  if (!isFault(error, 'not_found')) return failed(served, route, ask, error)
+  const mayBeNews = isFault(error, 'not_found') && served.context.state.staleMs === undefined
+  if (!mayBeNews) return failed(served, route, ask, error)
   try {
     await served.caughtUp()
     return await route.answer(ask)
