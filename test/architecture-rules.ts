@@ -143,6 +143,27 @@ export const ZONES: Zone[] = [
     mayLoad: ['controller', 'agent'],
   },
   {
+    // The whole product on one machine: it makes the keys and configurations that an operator would.
+    path: 'scripts/up',
+    mayImport: [
+      'core',
+      'controller/security',
+      'controller/nats',
+      'agent/disk',
+      'agent/engines/process',
+      'cli',
+      'scripts/tools.ts',
+    ],
+    packages: [],
+    node: 'any',
+  },
+  {
+    path: 'scripts/demo',
+    mayImport: ['core', 'cli', 'scripts/up', 'scripts/tools.ts'],
+    packages: [],
+    node: 'any',
+  },
+  {
     path: 'scripts/bench',
     mayImport: ['core', 'proto', 'controller', 'agent', 'api', 'scripts', 'test/support'],
     packages: 'any',

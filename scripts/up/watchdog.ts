@@ -1,0 +1,29 @@
+// A process of its own that outlives a launcher which was killed, and ends what that had started. The launcher holds the
+// other end of its standard input: when that closes, however it came to it, all of the stack has to go.
+import { rmSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { endProcesses, type Marks } from './processes.ts'
+
+/** What the launcher tells, one JSON line each: the whole of it, every time. */
+export interface Charge {
+  readonly marks: Marks
+  /** A folder that goes with the stack. */
+  readonly remove?: string
+}
+
+// Whoever ends it early would leave the stack without a guard.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+
+let charge: Charge | undefined
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    charge = JSON.parse(line) as Charge
+  } catch {
+    // A launcher that is killed while it writes leaves half a line; the one before it counts.
+  }
+}
+if (charge !== undefined) {
+  const left = await endProcesses(charge.marks)
+  if (charge.remove !== undefined) rmSync(charge.remove, { recursive: true, force: true, maxRetries: 5 })
+  process.exitCode = left.length === 0 ? 0 : 1
+}
