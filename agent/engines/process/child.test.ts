@@ -167,6 +167,15 @@ describe('orphans', () => {
 
     const orphans = findOrphans({ stateMark: 'another', ledger: [at] })
     expect(await endOrphans(orphans, realClock)).toEqual([])
+    expect(await child.ended).toEqual({ is: 'signalled', signal: 'SIGTERM' })
+  })
+
+  it('that tidy up on SIGINT are asked that way', async () => {
+    const env = childEnvironment(identity, '/nowhere', { FIRN_TIDY: '1' })
+    const child = await start(shell('exec sleep 600', { env }))
+    const orphans = findOrphans({ stateMark: identity.stateMark, ledger: [] })
+    expect(orphans).toMatchObject([{ pid: child.pid, attemptId: identity.attemptId, tidies: true }])
+    expect(await endOrphans(orphans, realClock)).toEqual([])
     expect(await child.ended).toEqual({ is: 'signalled', signal: 'SIGINT' })
   })
 })

@@ -12,6 +12,9 @@ export const attemptVariable = 'FIRN_ATTEMPT'
 /** Names the agent's state directory likewise: two agents on one node keep their hands off each other's children. */
 export const stateVariable = 'FIRN_STATE'
 
+/** Present where a child tidies up on SIGINT and has to be given the time; without it SIGTERM is the polite signal. */
+export const tidyVariable = 'FIRN_TIDY'
+
 export interface ChildIdentity {
   readonly attemptId: string
   /** What tells this agent's state directory from another's; see `stateVariable`. */

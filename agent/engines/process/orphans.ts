@@ -1,6 +1,6 @@
 import type { Clock } from '../../../core/clock.ts'
-import { attemptVariable, stateVariable } from './environment.ts'
-import { resticLadder, stopGroup } from './ladder.ts'
+import { attemptVariable, stateVariable, tidyVariable } from './environment.ts'
+import { commandLadder, resticLadder, stopGroup } from './ladder.ts'
 import { environmentOf, liveProcesses, processStat, type ProcessStat } from './proc.ts'
 
 /** A process that an earlier life of this agent started. */
@@ -10,6 +10,8 @@ export interface Orphan {
   readonly startTime: string
   /** Unknown when only the ledger names it and its environment cannot be read. */
   readonly attemptId?: string
+  /** It tidies up on SIGINT, or nobody knows what it is. */
+  readonly tidies: boolean
 }
 
 export interface OrphanQuery {
@@ -31,7 +33,7 @@ export function findOrphans(query: OrphanQuery): Orphan[] {
   const orphans: Orphan[] = []
   for (const stat of liveProcesses()) {
     if (stat.pid === process.pid || stat.group === own?.group) continue
-    const marks = environmentOf(stat.pid, [attemptVariable, stateVariable])
+    const marks = environmentOf(stat.pid, [attemptVariable, stateVariable, tidyVariable])
     const attemptId = marks?.[attemptVariable]
     const inLedger = query.ledger.some(
       (entry) => entry.pid === stat.pid && entry.startTime === stat.startTime,
@@ -40,24 +42,32 @@ export function findOrphans(query: OrphanQuery): Orphan[] {
       marks?.[stateVariable] === query.stateMark &&
       attemptId !== undefined &&
       (query.attempts === undefined || query.attempts.has(attemptId))
-    if (inLedger || marked) orphans.push(orphanOf(stat, attemptId))
+    if (inLedger || marked) orphans.push(orphanOf(stat, attemptId, marks))
   }
   return orphans
 }
 
-function orphanOf({ pid, group, startTime }: ProcessStat, attemptId: string | undefined): Orphan {
-  return { pid, group, startTime, ...(attemptId === undefined ? {} : { attemptId }) }
+function orphanOf(
+  { pid, group, startTime }: ProcessStat,
+  attemptId: string | undefined,
+  marks: Readonly<Record<string, string>> | undefined,
+): Orphan {
+  const tidies = attemptId === undefined || marks?.[tidyVariable] !== undefined
+  return { pid, group, startTime, tidies, ...(attemptId === undefined ? {} : { attemptId }) }
 }
 
 /**
- * Stops the groups of these orphans, SIGINT first, so that restic removes its lock. Waits until they are gone, at most as
+ * Stops the groups of these orphans; those that tidy up get SIGINT first, so that restic removes its lock. Waits until they are gone, at most as
  * long as the ladder; gives back those that are still there.
  */
 export async function endOrphans(orphans: readonly Orphan[], clock: Clock): Promise<Orphan[]> {
   const own = processStat(process.pid)?.group
-  const groups = new Set(orphans.filter(isStillThere).map((orphan) => orphan.group))
-  groups.delete(own ?? -1)
-  await Promise.all([...groups].map((group) => stopGroup(group, resticLadder, clock)))
+  const tidies = new Map<number, boolean>()
+  for (const { group, tidies: tidy } of orphans.filter(isStillThere))
+    if (group !== own) tidies.set(group, tidy || tidies.get(group) === true)
+  await Promise.all(
+    [...tidies].map(([group, tidy]) => stopGroup(group, tidy ? resticLadder : commandLadder, clock)),
+  )
   return orphans.filter(isStillThere)
 }
 

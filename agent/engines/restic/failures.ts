@@ -43,6 +43,7 @@ const signalCodes: ReadonlySet<number> = new Set([130, 137, 143])
  * locks fail, and a server that cannot be reached also has no config file.
  */
 const texts: readonly (readonly [ReasonCode, RegExp])[] = [
+  ['killed', /context canceled|signal interrupt/i],
   ['no_space', /no space left on device|disk quota exceeded|file too large/i],
   [
     'auth',

@@ -5,7 +5,7 @@ import type { Limits } from '../../../core/action.ts'
 import type { RepositoryAccess } from '../../../core/link.ts'
 import type { EngineContext } from '../../ports/engine.ts'
 import { launch } from '../process/child.ts'
-import { childEnvironment, defaultPath } from '../process/environment.ts'
+import { childEnvironment, defaultPath, tidyVariable } from '../process/environment.ts'
 import { findProgram } from '../process/program.ts'
 import type { Failure } from './failures.ts'
 import { Session, wordsOf } from './session.ts'
@@ -96,6 +96,7 @@ export class Restic {
             RESTIC_REPOSITORY_FILE: '/dev/fd/4',
             RESTIC_CACHE_DIR: cache,
             RESTIC_PROGRESS_FPS: '1',
+            [tidyVariable]: '1',
           },
         ),
         secrets: [call.access.password, call.access.location],

@@ -15,8 +15,13 @@ import {
 } from '../../../test/support/engine-rig.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { skipWhen, skipWhenKernelCannot } from '../../../test/support/skip.ts'
+import { realClock } from '../../../test/support/real-clock.ts'
+import { endOrphans, findOrphans } from '../process/orphans.ts'
 import { groupLives } from '../process/proc.ts'
 import { resticEngine } from './engine.ts'
+
+/** Of this process alone: other tests' children are not to be taken for orphans of these. */
+const mark = `trouble-${process.pid}`
 
 const locksOf = (access: RepositoryAccess): string[] => fs.readdirSync(`${access.location}/locks`)
 
@@ -24,7 +29,7 @@ const locksOf = (access: RepositoryAccess): string[] => fs.readdirSync(`${access
 const crawl = { uploadKiBs: 300 }
 
 describe.each(resticPrograms())('when something goes wrong under %s', (program) => {
-  const engine = resticEngine({ stateMark: 'test', program })
+  const engine = resticEngine({ stateMark: mark, program })
   let rig: EngineRig
   let small: string
   let big: string
@@ -148,6 +153,19 @@ describe.each(resticPrograms())('when something goes wrong under %s', (program) 
     expect(locksOf(access)).toEqual([])
   })
 
+  it('a restic that outlived its agent is found and ends without leaving its lock', async () => {
+    const access = rig.access('orphan')
+    const ending: Promise<unknown>[] = []
+    const { end } = await inTheMiddle(access, () => {
+      const orphans = findOrphans({ stateMark: mark, ledger: [], attempts: new Set(['run-a.1']) })
+      expect(orphans).toMatchObject([{ tidies: true }])
+      ending.push(endOrphans(orphans, realClock))
+    })
+    expect(await Promise.all(ending)).toEqual([[]])
+    expect(end).toMatchObject({ result: 'failed', retryable: true, reason: { code: 'killed' } })
+    expect(locksOf(access)).toEqual([])
+  })
+
   it('a restic that gets nowhere is stopped as stalled', async () => {
     const access = rig.access('stalled')
     const { end, pid } = await inTheMiddle(access, (pid) => process.kill(pid, 'SIGSTOP'), 8_000)
@@ -195,10 +213,7 @@ describe.each(resticPrograms())('when something goes wrong under %s', (program) 
     const script = rig.dir.join('append-only-restic')
     const refusing = `#!/bin/sh\ncase "$1" in forget) echo "unable to remove" >&2; exit 0;; esac\nexec ${program} "$@"\n`
     fs.writeFileSync(script, refusing, { mode: 0o755 })
-    const refused = await rig.run(
-      resticEngine({ stateMark: 'test', program: script }),
-      forgetOf([id], access),
-    )
+    const refused = await rig.run(resticEngine({ stateMark: mark, program: script }), forgetOf([id], access))
     expect(refused.end).toMatchObject({ result: 'failed', retryable: false, reason: { code: 'auth' } })
     expect(refused.items).toMatchObject([{ path: id }])
   })
@@ -250,7 +265,7 @@ describe('a restic that is none', () => {
   const makeEngine = (rig: EngineRig, script: string): Engine => {
     const program = rig.dir.join('strange-restic')
     fs.writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
-    return resticEngine({ stateMark: 'test', program })
+    return resticEngine({ stateMark: mark, program })
   }
 
   it.each([
@@ -272,7 +287,7 @@ describe('a restic that is none', () => {
   ])('because it %s saves nothing, says why, and brings nothing down', async (_what, script, code) => {
     await using rig = await EngineRig.open()
     const engine =
-      script === '' ? resticEngine({ stateMark: 'test', program: '/no/restic' }) : makeEngine(rig, script)
+      script === '' ? resticEngine({ stateMark: mark, program: '/no/restic' }) : makeEngine(rig, script)
     const access = rig.access('repository')
     const { end } = await rig.run(engine, backupOf(['/etc/hostname'], access))
     expect(end).toMatchObject({ result: 'failed', reason: { code } })
