@@ -9,10 +9,13 @@ export const runsKept = 200
 /** Old runs are dropped only in lots, so that a busy job does not write a delete with every run. */
 const lot = 50
 
-/** The finished runs of one job that need not be kept any more; none until a lot has come together. */
-export function surplusOf(runs: readonly Run[]): Run[] {
+/**
+ * The finished runs of one job that need not be kept any more; none until a lot has come together. `isNeeded`: by a set that
+ * goes on, however many members of the job have ended before.
+ */
+export function surplusOf(runs: readonly Run[], isNeeded: (run: Run) => boolean): Run[] {
   const finished = runs
-    .filter((run) => run.state.is === 'finished')
+    .filter((run) => run.state.is === 'finished' && !isNeeded(run))
     .toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
   const surplus = [
     ...finished.filter((run) => run.purpose === 'job').slice(runsKept),

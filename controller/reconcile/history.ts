@@ -1,6 +1,8 @@
 import { isFault } from '../../core/fault.ts'
 import type { ProjectId } from '../../core/ids.ts'
 import type { Epoch } from '../../core/link.ts'
+import type { Run } from '../../core/run.ts'
+import { setIdOf } from '../../core/set.ts'
 import { runsKept, surplusOf } from '../plan/history.ts'
 import { ref } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
@@ -27,7 +29,8 @@ export class History {
     const { state } = context
     const key = scoped(project, job)
     if (epoch() === undefined || state.countWhere('run', 'job', key) <= runsKept) return
-    const surplus = surplusOf([...state.where('run', 'job', key)].map(({ value }) => value))
+    const runs = [...state.where('run', 'job', key)].map(({ value }) => value)
+    const surplus = surplusOf(runs, (run) => this.#isNeeded(run))
     for (let from = 0; from < surplus.length; from += atOnce) {
       const leads = epoch()
       if (leads === undefined) return
@@ -43,5 +46,10 @@ export class History {
         return
       }
     }
+  }
+  #isNeeded({ project, session }: Run): boolean {
+    const set =
+      session && this.#options.context.state.get('set', project, setIdOf(session.id, session.tag))?.value
+    return set !== undefined && set.phase.is !== 'ended'
   }
 }
