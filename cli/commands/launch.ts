@@ -21,6 +21,7 @@ const up: Launcher = {
       value: 'FILE',
       help: 'written when all is ready: JSON with url, token, clients and pids',
     },
+    { name: 'allow-exec', help: 'let jobs run any command on the agents' },
   ],
   examples: [
     ['firn up', 'One server and three agents, REST on http://127.0.0.1:9090'],
@@ -34,9 +35,9 @@ const server: Launcher = {
   summary: 'Run one server',
   details: 'Any number of servers may share one etcd and one NATS; all of them serve REST and agents.',
   args: [],
-  options: [{ name: 'config', value: 'FILE', help: 'its configuration' }],
+  options: [{ name: 'config', short: 'c', value: 'FILE', required: true, help: 'its configuration' }],
   examples: [['firn server --config /etc/firn/server.yaml', 'Serve as the file says']],
-  launch: async (args) => (await load('../../controller/main.ts')).main(args),
+  launch: async (args) => (await import('../../controller/main.ts')).main(args),
 }
 
 const agent: Launcher = {
@@ -44,10 +45,40 @@ const agent: Launcher = {
   summary: 'Run the agent of this node',
   args: [],
   options: [
-    { name: 'config', value: 'FILE', help: 'its configuration: where the servers are, what the node allows' },
+    {
+      ...{ name: 'config', short: 'c', value: 'FILE', required: true },
+      help: 'its configuration: its identity, and what the node allows',
+    },
   ],
   examples: [['firn agent --config /etc/firn/agent.yaml', 'Work as the file says']],
-  launch: async (args) => (await load('../../agent/main.ts')).main(args),
+  launch: async (args) => (await import('../../agent/main.ts')).main(args),
+}
+
+const enrol: Launcher = {
+  name: 'agent enrol',
+  summary: 'Make this node known to a server, with a join token, which works once',
+  details:
+    'The join token comes from the file, from FIRN_JOIN_TOKEN, or from standard input: never from the command line,\n' +
+    'which every user of the node can read. "firn client token" makes one.',
+  args: [],
+  options: [
+    { name: 'server', value: 'URL', required: true, help: 'the server, e.g. https://backup.example.org' },
+    {
+      name: 'state-dir',
+      value: 'DIR',
+      required: true,
+      help: 'where the agent keeps its identity and its journal',
+    },
+    { name: 'client-id', value: 'ID', help: 'the id of this node; its host name when left out' },
+    { name: 'join-token-file', value: 'FILE', help: 'a file that holds the join token' },
+  ],
+  examples: [
+    [
+      'firn agent enrol --server https://backup.example.org --state-dir /var/lib/firn --join-token-file join-token',
+      'Enrol under the node’s host name',
+    ],
+  ],
+  launch: async (args) => (await import('../../agent/main.ts')).main(['enrol', ...args]),
 }
 
 const demo: Launcher = {
@@ -64,4 +95,4 @@ async function load(file: string): Promise<Part> {
   return (await import(new URL(file, import.meta.url).href)) as Part
 }
 
-export const launchers: readonly Launcher[] = [up, server, agent, demo]
+export const launchers: readonly Launcher[] = [up, server, agent, enrol, demo]

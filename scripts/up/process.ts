@@ -1,7 +1,7 @@
 // One process of a stack.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processStat } from '../../agent/engines/process/proc.ts'
 import { Problem } from './problem.ts'
@@ -57,6 +57,8 @@ export class StackProcess {
   readonly #crashed: (crash: Crash) => void
   #child: ChildProcess | undefined
   #startTime = ''
+  /** Where in the log its last start begins. Bytes. */
+  #logFrom = 0
   #isStopping = false
 
   constructor(recipe: Recipe, changed: () => void, crashed: (crash: Crash) => void) {
@@ -83,10 +85,11 @@ export class StackProcess {
     return pid === undefined ? undefined : { pid, startTime: this.#startTime }
   }
 
-  /** The last lines of its log. */
+  /** The last lines that it wrote since its last start. */
   tail(lines = tailLines): string[] {
     try {
-      return readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-lines)
+      const text = readFileSync(this.log).subarray(this.#logFrom).toString('utf8').trimEnd()
+      return text === '' ? [] : text.split('\n').slice(-lines)
     } catch {
       return []
     }
@@ -143,6 +146,7 @@ export class StackProcess {
     const { file, args, env, uid, log } = this.#recipe
     setAside(log)
     const output = openSync(log, 'a', 0o600)
+    this.#logFrom = fstatSync(output).size
     try {
       const child = spawn(file, args, {
         stdio: ['ignore', output, output],

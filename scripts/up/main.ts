@@ -1,0 +1,152 @@
+import { rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { paint, wantsColour, type Paint } from '../../cli/render/colour.ts'
+import { onAncestorGone } from './ancestors.ts'
+import { readArguments, type UpOptions } from './arguments.ts'
+import { Problem } from './problem.ts'
+import { Reviver } from './revive.ts'
+import { startStack, type Stack } from './stack.ts'
+
+/**
+ * `firn up`: brings the stack up and leaves it running until SIGINT, SIGTERM or SIGHUP, then stops it in order; a second
+ * signal ends everything at once. Resolves with the exit code: 0 after an orderly end, 1 when it could not start or go on,
+ * 2 for a command line that is none.
+ */
+export async function main(args: string[]): Promise<number> {
+  let options: UpOptions
+  try {
+    options = readArguments(args)
+  } catch (error) {
+    process.stderr.write(`firn up: ${(error as Error).message}\n`)
+    return 2
+  }
+  const style = paint(wantsColour(process.stdout, process.env))
+  const say = (text: string): void => void process.stdout.write(`${style.dim('·')} ${text}\n`)
+  const stop = new AbortController()
+  using _signals = onSignals(stop, say)
+  using _ancestors = onAncestorGone(() => process.exit(1)) // the watchdog does the rest
+  try {
+    await run(options, stop, say, style)
+    return 0
+  } catch (error) {
+    if (stop.signal.aborted && !(stop.signal.reason instanceof Problem)) return 0
+    tell(error, style)
+    return 1
+  }
+}
+
+async function run(
+  options: UpOptions,
+  stop: AbortController,
+  say: (text: string) => void,
+  style: Paint,
+): Promise<void> {
+  const { signal } = stop
+  const reviver = new Reviver({
+    ...{ signal, say },
+    revived: () => void (stack && tellReady(options, stack).catch(() => {})),
+    giveUp: (problem) => stop.abort(problem),
+  })
+  let stack: Stack | undefined
+  try {
+    stack = await startStack({
+      ...{ signal, say, dataDir: options.data, restPort: options.port, servers: options.servers },
+      agents: Array.from({ length: options.agents }, () =>
+        options.allowExec ? { commands: 'any' as const } : {},
+      ),
+      crashed: (crash) => {
+        // Before all is ready, a crash is a failed start.
+        if (stack && !signal.aborted) void reviver.revive(crash)
+        else if (!stack) stop.abort(new Problem(`${crash.process.name} has ended (${crash.how})`, crash.tail))
+      },
+    })
+    await tellReady(options, stack)
+    process.stdout.write(`${welcome(stack, options, style).join('\n')}\n`)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  } finally {
+    for (const file of readyFiles(options)) await rm(file, { force: true })
+    await stack?.stop(say)
+  }
+  if (signal.reason instanceof Problem) throw signal.reason
+  say('everything is stopped')
+}
+
+/** The caller's, and one where the command line can be pointed to. */
+const readyFiles = ({ data, readyFile }: UpOptions): string[] => [
+  path.join(data, 'ready.json'),
+  ...(readyFile === undefined ? [] : [readyFile]),
+]
+
+/** Holds the administrator's token, so only its owner may read it. */
+async function tellReady(options: UpOptions, stack: Stack): Promise<void> {
+  const facts = {
+    url: stack.url,
+    urls: stack.urls,
+    token: stack.token,
+    project_id: stack.project,
+    clients: stack.clients,
+    etcd: stack.etcd.endpoint,
+    etcd_tls: { ca: stack.etcd.ca, certificate: stack.etcd.certificate, key: stack.etcd.key },
+    nats: stack.nats,
+    data: options.data,
+    pids: { launcher: process.pid, ...stack.pids() },
+  }
+  for (const file of readyFiles(options)) {
+    await writeFile(`${file}.new`, `${JSON.stringify(facts, undefined, 2)}\n`, { mode: 0o600 })
+    await rename(`${file}.new`, file)
+  }
+}
+
+function welcome(stack: Stack, { data }: UpOptions, { bold, good, dim }: Paint): string[] {
+  const job = {
+    client_id: stack.clients[0] ?? 'node-1',
+    description: 'my first backup',
+    job_actions: [{ freezer_action: { action: 'backup', backup_name: 'etc', path_to_backup: '/etc' } }],
+  }
+  return [
+    '',
+    `${good('✓')} ${bold('Firn is up')}`,
+    '',
+    `  REST     ${bold(stack.url)}`,
+    `  token    ${stack.token}`,
+    `  clients  ${stack.clients.join(', ') || 'none'}`,
+    `  data     ${data}`,
+    '',
+    'In another terminal, here:',
+    '',
+    `  export FIRN_READY_FILE=${quoted(path.join(data, 'ready.json'))}`,
+    `  npx firn client ls`,
+    `  npx firn job create -f - <<< ${quoted(JSON.stringify(job))}`,
+    `  npx firn events --follow`,
+    '',
+    dim('Ctrl-C stops everything; the data stays.'),
+  ]
+}
+
+const quoted = (text: string): string =>
+  /^[\w/.:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+
+function onSignals(stop: AbortController, say: (text: string) => void): Disposable {
+  const handler = (name: NodeJS.Signals): void => {
+    if (stop.signal.aborted) {
+      say('ending everything at once')
+      process.exit(1)
+    }
+    // After the ^C that a terminal shows.
+    process.stdout.write('\n')
+    stop.abort(new Error(name))
+  }
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const name of names) process.on(name, handler)
+  return {
+    [Symbol.dispose]: () => {
+      for (const name of names) process.off(name, handler)
+    },
+  }
+}
+
+function tell(error: unknown, { bad, dim }: Paint): void {
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`${bad('firn up:')} ${message}\n`)
+  if (error instanceof Problem) for (const line of error.tail) process.stderr.write(`${dim(`  ${line}`)}\n`)
+}
