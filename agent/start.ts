@@ -21,6 +21,7 @@ import { openPublisher } from './nats/publisher.ts'
 import type { Recorder } from './ports/events.ts'
 import type { ServerLine } from './ports/line.ts'
 import type { Orphans } from './ports/orphans.ts'
+import { Renewal } from './renewal.ts'
 import { readIdentity } from './security/identity.ts'
 import { Asks } from './work/asks.ts'
 import { Book } from './work/book.ts'
@@ -112,20 +113,33 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
     line: () => line,
     about: aboutThisNode(config.labels),
   })
+  const renewal = new Renewal(identity, {
+    ...{ stateDir: config.stateDir, clock, record },
+    send: (message) => line?.send(message) ?? false,
+    useCredentials: (text) => publisher.useCredentials(text),
+  })
   cleanup.defer(() => life.abort(new Fault('stopping', 'the agent stops')))
   if (survivors.length > 0) keepRecovering(recovery, desk, record, life.signal)
   line = cleanup.use(
     connectToServers(
       {
         servers: config.servers ?? enrolment.servers,
-        tls: () => identity,
+        tls: () => renewal.identity,
         clock,
         nowUs: () => Math.round(clock.monotonic() * 1_000),
         report: (event, fields) => reportLine(record, event, fields),
       },
-      desk,
+      {
+        hello: () => desk.hello(),
+        welcomed: (server) => desk.welcomed(server),
+        received: (message) =>
+          message.type === 'renewed' ? void renewal.renewed(message) : desk.received(message),
+        lost: (why) => desk.lost(why),
+        running: () => desk.running(),
+      },
     ),
   )
+  void renewal.keepUp(life.signal)
   record('agent.started', { stateDir: config.stateDir, held: book.state.attempts.size })
   cleanup.defer(async () => {
     await desk.drain(config.drainMs, options.hurry ?? new AbortController().signal)
@@ -157,7 +171,8 @@ function lives({ pid, startTime }: { pid: number; startTime: string }): boolean 
   return stat !== undefined && stat.state !== 'Z' && stat.startTime === startTime
 }
 
-const orphansOf = (stateMark: string, clock: Clock): Orphans => ({
+/** Children that carry this mark, or that the ledger names. */
+export const orphansOf = (stateMark: string, clock: Clock): Orphans => ({
   end: (ledger) => endOrphans(findOrphans({ stateMark, ledger }), clock),
 })
 

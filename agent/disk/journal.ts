@@ -69,7 +69,9 @@ export class FileJournal implements Journal {
   /** The file is not what it should be: the next sync writes a new one. */
   #broken = true
   #waiting: Waiting[] = []
-  #syncing: Promise<void> | undefined
+  /** Falls in the same step that finds nothing waiting, so that no call slips in between. */
+  #isSyncing = false
+  #synced: Promise<void> = Promise.resolve()
 
   /** `snapshot` gives entries that stand for all that was ever appended and not rejected. Call `repair` before use. */
   constructor(folder: string, snapshot: () => Iterable<JournalEntry>, disk: Disk = realDisk) {
@@ -92,7 +94,7 @@ export class FileJournal implements Journal {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#syncing
+    await this.#synced
     if (this.#fd !== undefined) this.#disk.close(this.#fd)
     this.#fd = undefined
     this.#broken = true
@@ -107,7 +109,7 @@ export class FileJournal implements Journal {
         return Promise.reject(error as Fault)
       }
     this.#waiting.push({ line, resolve, reject })
-    this.#syncing ??= this.#syncAll().finally(() => (this.#syncing = undefined))
+    if (!this.#isSyncing) this.#synced = this.#syncAll()
     return promise
   }
 
@@ -128,6 +130,7 @@ export class FileJournal implements Journal {
   }
 
   async #syncAll(): Promise<void> {
+    this.#isSyncing = true
     while (this.#waiting.length > 0) {
       const batch = this.#waiting
       this.#waiting = []
@@ -142,6 +145,7 @@ export class FileJournal implements Journal {
         for (const { reject } of batch) reject(fault)
       }
     }
+    this.#isSyncing = false
   }
 
   /**

@@ -16,7 +16,7 @@ import { pathsAskedAbout, undone, type RealPaths } from './policy.ts'
 import type { Probes } from './probes.ts'
 import { ofRun, Seat } from './seat.ts'
 
-type Message = Parameters<ServerLineHandler['received']>[0]
+type Message = Exclude<Parameters<ServerLineHandler['received']>[0], { type: 'renewed' }>
 type Said = Exclude<ToServer, { type: 'hello' | 'beat' }>
 
 export interface DeskParts extends ExecutionTools {

@@ -80,15 +80,15 @@ export function apply(state: JournalState, entry: JournalEntry): void {
     case 'accepted':
       return accept(state, entry)
     case 'begun': {
-      const held = state.attempts.get(attemptKey(entry.run, entry.attempt))
+      const held = under(state, entry)
       if (held) held.begunAt ??= entry.at
       return
     }
     case 'child':
-      state.attempts.get(attemptKey(entry.run, entry.attempt))?.children.set(entry.child.pid, entry.child)
+      under(state, entry)?.children.set(entry.child.pid, entry.child)
       return
     case 'child_ended':
-      state.attempts.get(attemptKey(entry.run, entry.attempt))?.children.delete(entry.pid)
+      under(state, entry)?.children.delete(entry.pid)
       return
     case 'step':
       return endStep(state, entry)
@@ -112,6 +112,15 @@ export function apply(state: JournalState, entry: JournalEntry): void {
   }
 }
 
+/** The attempt that an entry is about, while it is not over: its outcome settles the rest. */
+function under(
+  state: JournalState,
+  { run, attempt }: { readonly run: RunId; readonly attempt: number },
+): HeldAttempt | undefined {
+  const held = state.attempts.get(attemptKey(run, attempt))
+  return held?.outcome ? undefined : held
+}
+
 function accept(state: JournalState, entry: Extract<JournalEntry, { type: 'accepted' }>): void {
   const { order } = entry
   raise(state, order.epoch)
@@ -130,8 +139,8 @@ function accept(state: JournalState, entry: Extract<JournalEntry, { type: 'accep
 }
 
 function endStep(state: JournalState, entry: Extract<JournalEntry, { type: 'step' }>): void {
-  const held = state.attempts.get(attemptKey(entry.run, entry.attempt))
-  if (!held || held.outcome || held.steps.some((step) => step.step === entry.report.step)) return
+  const held = under(state, entry)
+  if (!held || held.steps.some((step) => step.step === entry.report.step)) return
   held.steps.push(entry.report)
   held.retry = entry.retry
 }
@@ -181,12 +190,13 @@ export const isMarked = (state: JournalState, run: RunId, attempt: number): bool
 export function snapshotOf(state: JournalState): JournalEntry[] {
   const entries: JournalEntry[] = [{ type: 'epoch', epoch: state.epoch }]
   for (const repository of state.dirty) entries.push({ type: 'dirty', repository })
+  // Before the marks: a later attempt of the same run may have one, which would keep these from being read.
+  for (const held of state.attempts.values()) entries.push(...entriesOf(held))
   const marks = [...state.marks]
   for (let at = 0; at < marks.length; at += marksPerLine) {
     const some = marks.slice(at, at + marksPerLine)
     entries.push({ type: 'marks', marks: some.map(([run, it]) => [run, it.attempt, it.why]) })
   }
-  for (const held of state.attempts.values()) entries.push(...entriesOf(held))
   return entries
 }
 

@@ -28,7 +28,8 @@ export const inPhase = (meter: Meter, phase: Phase): Meter => ({ ...meter, phase
 export const withError = (meter: Meter): Meter => ({ ...meter, itemErrors: meter.itemErrors + 1 })
 
 /** The meter after a value that came at `at` (milliseconds, monotonic). */
-export function observe(meter: Meter, value: EngineProgress, at: number): Meter {
+export function observe(meter: Meter, said: EngineProgress, at: number): Meter {
+  const value = sane(said)
   const shown = value.fraction ?? fractionOf(value)
   return {
     ...meter,
@@ -40,6 +41,17 @@ export function observe(meter: Meter, value: EngineProgress, at: number): Meter 
     ...rateAfter(meter, value, at),
     since: meter.since ?? at,
     at,
+  }
+}
+
+/** Engines repeat what tools print: a number that is none must not spoil all that follow. */
+function sane(value: EngineProgress): EngineProgress {
+  const { fraction, total, ...rest } = value
+  return {
+    ...rest,
+    done: whole(value.done),
+    ...(total === undefined ? {} : { total: whole(total) }),
+    ...(fraction === undefined || Number.isNaN(fraction) ? {} : { fraction }),
   }
 }
 
@@ -59,13 +71,13 @@ function rateAfter(meter: Meter, value: EngineProgress, at: number): { readonly 
 /** What is told of it. */
 export function shown(meter: Meter, of: Pick<Progress, 'run' | 'attempt' | 'step'>): Progress {
   const { last, fraction, rate } = meter
-  const total = last?.total === undefined ? undefined : whole(last.total)
+  const total = last?.total
   const secondsLeft = guess(meter)
   const { filesDone, filesTotal, current } = last ?? {}
   return {
     ...of,
     phase: meter.phase,
-    done: whole(last?.done ?? 0),
+    done: last?.done ?? 0,
     ...(total === undefined ? {} : { total }),
     ...(filesDone === undefined ? {} : { filesDone: whole(filesDone) }),
     ...(filesTotal === undefined ? {} : { filesTotal: whole(filesTotal) }),
