@@ -27,6 +27,13 @@ describe('a folded report', () => {
     expect(after.steps).toMatchObject([{ tries: 1, result: 'success' }, { result: 'success' }])
   })
 
+  it('leaves open only the last step: the node went on after the others, so those are final', () => {
+    const run = running({ tasks: [aTask({ maxRetries: 3 }), aTask({ maxRetries: 3, mandatory: true })] })
+    const steps = [aStepReport(0, 'failed'), aStepReport(1, 'failed')]
+    const { run: after } = foldReport(run, aReport(run, { end: 'retry', steps }))
+    expect(after.steps.map((step) => step.result)).toEqual(['failed', undefined])
+  })
+
   it('keeps what was measured, and how many items had errors', () => {
     const run = running()
     const stats = { bytesProcessed: 7, durationMs: 5 }

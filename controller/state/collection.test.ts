@@ -46,6 +46,16 @@ describe('a collection', () => {
     expect(seen).toBe(3)
   })
 
+  it('lists an index in the order in which documents came into it, which other changes do not alter', () => {
+    const things = new Collection<Thing>(indexes)
+    for (const id of ['a', 'b', 'c']) things.set('p1', id, stored('red', [], 1))
+    things.set('p1', 'a', stored('red', ['new'], 2))
+    expect([...things.where('colour', 'red')].map(({ revision }) => revision)).toEqual([2, 1, 1])
+    things.set('p1', 'b', stored('blue'))
+    things.set('p1', 'b', stored('red', [], 3))
+    expect([...things.where('colour', 'red')].map(({ revision }) => revision)).toEqual([2, 1, 3])
+  })
+
   it('knows no index that was not asked for', () => {
     expect(() => [...new Collection<Thing>(indexes).where('size', '3')]).toThrow('no index size')
   })

@@ -45,8 +45,9 @@ export class Projection implements Feed {
     // Collections keep the order in which documents enter; lists are answered in order of creation.
     for (const { entry, value } of news.sort(byCreation)) this.#take(entry, value)
     for (const kind of kinds)
-      for (const [project, id, stored] of [...this.collections[kind].all()])
-        if (stored.revision <= revision && !seen.has(nameOf({ kind, project, id })))
+      for (const [project, id] of [...this.collections[kind].all()])
+        // What this process wrote since the snapshot is newer than that, and stays.
+        if (!seen.has(nameOf({ kind, project, id })))
           this.apply({ kind, project, id, text: undefined, revision })
     this.#moveTo(revision)
     this.isFresh = true
