@@ -1,4 +1,4 @@
-import type { Option } from './command.ts'
+import type { Option } from './option.ts'
 import { usage } from './failure.ts'
 
 /** The options that were given to a command. Asking for one that the command does not have is a bug, and throws. */

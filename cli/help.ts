@@ -1,5 +1,6 @@
 // What `--help` prints, from the table of commands.
-import type { Command, Launcher, Option } from './command.ts'
+import type { Command, Launcher } from './command.ts'
+import type { Option } from './option.ts'
 import { closest, GLOBAL_OPTIONS } from './parse.ts'
 import { details } from './render/table.ts'
 
@@ -40,7 +41,7 @@ export function overview(commands: readonly Described[]): string[] {
 function summariesOf(commands: readonly Described[], group: string): [string, string][] {
   const members = commands.filter((command) => groupOf(command) === group)
   const [only] = members
-  if (only !== undefined && only.name === group) return [[group, only.summary]]
+  if (only?.name === group) return members.map(({ name, summary }) => [name, summary])
   return [[group, members.map(({ name }) => name.slice(group.length + 1)).join(', ')]]
 }
 

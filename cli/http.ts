@@ -20,7 +20,7 @@ export interface ApiOptions {
   /** Told about what the user should know: stale answers. */
   readonly note: (text: string) => void
   /** The pause before the first repetition; each further one is three times as long. Milliseconds. */
-  readonly retryMs?: number
+  readonly retryMs: number
 }
 
 /** A request with its answer's expected kind. */
@@ -47,7 +47,6 @@ export interface StreamOptions {
 const TRIES = 3
 /** No answer of the API is larger; a list of 1,000 runs has about 2 MB. */
 const ANSWER_MAX = 64 * 1024 * 1024
-const RETRY_MS = 200
 
 /**
  * A server's HTTP API. Uses Node's own client rather than `fetch`, which refuses the GET with a body that Freezer's
@@ -90,7 +89,7 @@ export class Api {
         const isPassing = error instanceof Failure && error.exit === EXIT.unreachable && !limit.aborted
         if (!mayRepeat || !isPassing || nth === TRIES) throw this.#told(error, limit)
       }
-      const pause = (this.#options.retryMs ?? RETRY_MS) * 3 ** (nth - 1) * (0.5 + Math.random())
+      const pause = this.#options.retryMs * 3 ** (nth - 1) * (0.5 + Math.random())
       await this.#pause(pause, limit)
     }
   }

@@ -13,6 +13,8 @@ export interface Pace {
   readonly pollMs: number
   /** The longest such pause, reached while events arrive and looks find nothing new. */
   readonly pollMaxMs: number
+  /** Before a request that broke is sent again for the first time. */
+  readonly retryMs: number
   /** The first and the longest pause before connecting again. */
   readonly reconnectMs: number
   readonly reconnectMaxMs: number
@@ -26,6 +28,7 @@ export interface Pace {
 export const usualPace: Pace = {
   pollMs: 2000,
   pollMaxMs: 10_000,
+  retryMs: 200,
   reconnectMs: 250,
   reconnectMaxMs: 5000,
   patienceMs: 120_000,

@@ -1,5 +1,5 @@
 // Lists that come in pages.
-import type { Option } from './command.ts'
+import type { Option } from './option.ts'
 import type { Flags } from './flags.ts'
 import type { Api, Query } from './http.ts'
 import { object, objects, text, type Document } from './json.ts'

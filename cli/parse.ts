@@ -1,5 +1,6 @@
 // Turns words into a command, its arguments and its options.
-import type { Argument, Command, Launcher, Option } from './command.ts'
+import type { Command, Launcher } from './command.ts'
+import type { Argument, Option } from './option.ts'
 import { usage } from './failure.ts'
 
 /** Options that every command takes. */
@@ -43,6 +44,7 @@ export function findCommand<C extends Command | Launcher>(
 ): Found<C> {
   const words: string[] = []
   const places: number[] = []
+  let found: Found<C> | undefined
   for (let at = 0; at < argv.length && words.length < 2; at++) {
     const word = argv[at] ?? ''
     if (word === '--') break
@@ -53,12 +55,16 @@ export function findCommand<C extends Command | Launcher>(
     words.push(word)
     places.push(at)
     const command = commands.find(({ name }) => name === words.join(' '))
-    if (command !== undefined)
-      return { is: 'command', command, rest: argv.filter((_, place) => !places.includes(place)) }
+    // The longer name counts: `agent enrol` is not `agent` with an argument.
+    if (command !== undefined) found = { is: 'command', command, rest: without(argv, places) }
   }
+  if (found !== undefined) return found
   const help = argv.some((word) => word === '--help' || word === '-h')
   return { is: 'none', words, help }
 }
+
+const without = (argv: readonly string[], places: readonly number[]) =>
+  argv.filter((_, place) => !places.includes(place))
 
 function takesNextWord(word: string): boolean {
   const option = GLOBAL_OPTIONS.find(({ name, short }) => word === `--${name}` || word === `-${short}`)

@@ -56,11 +56,19 @@ function withoutCommand(words: readonly string[], help: boolean, io: Io): number
 }
 
 /** A launcher reads its words itself; only a plea for help is answered here. */
-function launch(command: Launcher, words: string[], io: Io): Promise<number> | number {
+async function launch(command: Launcher, words: string[], io: Io): Promise<number> {
   const end = words.indexOf('--')
   const own = end < 0 ? words : words.slice(0, end)
   if (own.includes('--help') || own.includes('-h')) return print(io, commandHelp(command))
-  return command.launch(words, io)
+  try {
+    return await command.launch(words, io)
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message?: string }
+    // Node's own parser of options, which the parts of Firn use.
+    if (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
+      throw usage(message ?? code, `how to use it: firn ${command.name} --help`)
+    throw error
+  }
 }
 
 async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<number> {
@@ -104,6 +112,7 @@ async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<num
         token,
         timeoutMs,
         signal: io.signal,
+        retryMs: io.pace.retryMs,
         note: (text) => out.note(`note: ${text}`),
       })
       return api
@@ -130,6 +139,8 @@ function print(io: Io, lines: readonly string[]): number {
 function tell(error: unknown, io: Io): number {
   const { bad, dim } = paint(wantsColour(io.stderr, io.env))
   const say = (message: string, hint?: string) => {
+    // A terminal has just shown ^C where the message would begin.
+    if (io.signal.aborted && io.stderr.isTTY) io.stderr.write('\n')
     io.stderr.write(
       `${bad('firn:')} ${visible(message)}\n${hint === undefined ? '' : `${dim(`  ${visible(hint)}`)}\n`}`,
     )

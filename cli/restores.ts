@@ -1,5 +1,6 @@
 // Starting a restore, of a set or of one backup.
-import type { Invocation, Option } from './command.ts'
+import type { Invocation } from './command.ts'
+import type { Option } from './option.ts'
 import { EXIT } from './failure.ts'
 import { object, text } from './json.ts'
 import { KEY_OPTION, keyOf, runsOf, watchRestore } from './runs.ts'

@@ -1,6 +1,7 @@
 // What several commands do with runs.
 import { randomUUID } from 'node:crypto'
-import type { Invocation, Option } from './command.ts'
+import type { Invocation } from './command.ts'
+import type { Option } from './option.ts'
 import { exitOf, usage } from './failure.ts'
 import type { Flags } from './flags.ts'
 import { path, type Api } from './http.ts'

@@ -1,5 +1,6 @@
 // What several commands do with sets.
-import type { Argument, Invocation } from './command.ts'
+import type { Invocation } from './command.ts'
+import type { Argument } from './option.ts'
 import { EXIT, exitOf, Failure, usage } from './failure.ts'
 import { path, type Api } from './http.ts'
 import { number, object, objects, text } from './json.ts'

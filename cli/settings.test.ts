@@ -77,8 +77,8 @@ describe('server and token', () => {
   })
 
   it('are refused, without being shown, when they make no sense', () => {
-    for (const server of ['127.0.0.1:9090', 'ftp://x', 'http://name:pass@x', ''])
-      if (server !== '') expect(() => settled({ server }), server).toThrow(/must look like http/)
+    for (const server of ['127.0.0.1:9090', 'ftp://x', 'http://name:pass@x'])
+      expect(() => settled({ server })).toThrow(/must look like http/)
     expect(() => settled({ token: 'se cret\n\u0007' })).toThrow(
       'the token holds characters that no token has',
     )
@@ -89,8 +89,8 @@ describe('server and token', () => {
   it('travel with a warning where others can read along', () => {
     const warned = (server: string) => settle({ server, token: 't', env: {}, home: '/nonexistent' }).warnings
     expect(warned('http://backup.example')).toEqual([expect.stringContaining('travels readably')])
-    for (const safe of ['https://backup.example', 'http://127.0.0.1:1', 'http://localhost', 'http://[::1]:1'])
-      expect(warned(safe), safe).toEqual([])
+    const safe = ['https://backup.example', 'http://127.0.0.1:1', 'http://localhost', 'http://[::1]:1']
+    expect(safe.flatMap(warned)).toEqual([])
     expect(warned('http://127.0.0.1.example')).toHaveLength(1)
   })
 })

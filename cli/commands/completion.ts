@@ -1,4 +1,5 @@
-import type { Command, Launcher, Option } from '../command.ts'
+import type { Command, Launcher } from '../command.ts'
+import type { Option } from '../option.ts'
 import { EXIT } from '../failure.ts'
 import { GLOBAL_OPTIONS } from '../parse.ts'
 

@@ -74,7 +74,7 @@ class LiveView implements ProgressView {
 
   [Symbol.dispose](): void {
     clearInterval(this.#ticker)
-    this.#draw()
+    if (this.#pending !== undefined) this.#draw()
     this.#region.release()
   }
 

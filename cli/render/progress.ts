@@ -83,13 +83,15 @@ interface Extra {
 
 const GAP = 2
 const NAME_MAX = 28
-const BAR_MIN = 10
+const NAME_MIN = 8
+const BAR_MIN = 8
 const BAR_MAX = 40
 const PERCENT = 4
 
 /** The richest choice of columns that leaves the bar at least `BAR_MIN`; the columns that say least go first. */
 function layoutFor(items: readonly ProgressItem[], width: number): Layout {
-  const name = Math.min(NAME_MAX, Math.max(1, ...items.map((it) => displayWidth(visible(it.name)))))
+  const longest = Math.max(1, ...items.map((it) => displayWidth(visible(it.name))))
+  const name = Math.min(longest, NAME_MAX, Math.max(NAME_MIN, Math.floor(width / 4)))
   const extra = (text: Extra['text'], least: number, align: Extra['align'] = 'right'): Extra => {
     return { text, align, width: Math.max(least, ...items.map((it) => displayWidth(text(it)))) }
   }
@@ -132,18 +134,23 @@ function row(
   // Measured without colours: their codes take no column. Too narrow even for the least layout: cut and left plain.
   const plain = parts.join(gap).trimEnd()
   if (displayWidth(plain) > width) return truncate(plain, width)
-  return parts
-    .map((part, at) => ((at === 1 && bar > 0) || at === parts.length - 1 ? colour(part) : part))
-    .join(gap)
-    .trimEnd()
+  const last = parts.length - 1
+  const painted = parts.map((part, at) => {
+    if (at === last) return colour(part.trimEnd())
+    return at === 1 && bar > 0 ? colour(part) : part
+  })
+  return painted.join(gap).trimEnd()
 }
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
 function barOf(item: ProgressItem, width: number, unicode: boolean): string {
-  const filled = width * (fractionOf(item) ?? 0)
-  if (!unicode)
-    return `[${'#'.repeat(Math.floor(filled * ((width - 2) / width)))}`.padEnd(width - 1, '-') + ']'
+  const fraction = fractionOf(item) ?? 0
+  if (!unicode) {
+    const inner = Math.max(0, width - 2)
+    return `[${'#'.repeat(Math.floor(inner * fraction)).padEnd(inner, '-')}]`
+  }
+  const filled = width * fraction
   const whole = Math.floor(filled)
   const eighth = EIGHTHS[Math.floor((filled - whole) * 8)] ?? ''
   return ('█'.repeat(whole) + eighth).padEnd(width, '░')

@@ -79,12 +79,12 @@ function shrink<Row>(widths: number[], columns: readonly Column<Row>[], width: n
   }
 }
 
-/** `name  value` lines, the names aligned; pairs without a value are left out. */
+/** `name  value` lines, the names aligned; pairs without a value, or with `-`, are left out. */
 export function details(
   pairs: readonly (readonly [name: string, value: string | undefined])[],
   style: (text: string) => string = (text) => text,
 ): string[] {
-  const present = pairs.filter(([, value]) => value !== undefined && value !== '')
+  const present = pairs.filter(([, value]) => value !== undefined && value !== '' && value !== '-')
   const width = Math.max(0, ...present.map(([name]) => displayWidth(name)))
   return present.map(([name, value]) => `${style(pad(name, width))}${GAP}${visible(value ?? '')}`)
 }

@@ -103,12 +103,13 @@ async function bodyOfGet(c: Context): Promise<string> {
 function eventStream(c: Context, kept: readonly Told[], followers: Set<(event: Told) => void>): Response {
   const after = c.req.header('last-event-id')
   return streamSSE(c, async (stream) => {
-    const write = ({ id, event, data }: Told) =>
-      stream.writeSSE({ ...(id === undefined ? {} : { id }), event, data: JSON.stringify(data) })
-    await stream.write(':\n\n')
-    if (after !== undefined)
-      for (const event of kept.filter(({ id }) => Number(id) > Number(after))) await write(event)
-    const follower = (event: Told) => void write(event)
+    // Writes one after the other; what is told from here on comes behind what was kept.
+    let written: Promise<unknown> = stream.write(':\n\n')
+    const follower = ({ id, event, data }: Told) => {
+      const message = { ...(id === undefined ? {} : { id }), event, data: JSON.stringify(data) }
+      written = written.then(() => stream.writeSSE(message))
+    }
+    if (after !== undefined) kept.filter(({ id }) => Number(id) > Number(after)).forEach(follower)
     followers.add(follower)
     await new Promise<void>((over) => stream.onAbort(over))
     followers.delete(follower)

@@ -29,6 +29,7 @@ export interface Running {
 const testPace: Pace = {
   pollMs: 50,
   pollMaxMs: 100,
+  retryMs: 5,
   reconnectMs: 10,
   reconnectMaxMs: 50,
   patienceMs: 5000,

@@ -28,7 +28,7 @@ export function runsShown({ paint }: Output): Shown<Document> {
     name: (run) => text(run, 'run_id'),
     columns: [
       { title: 'RUN', cell: (run) => text(run, 'run_id') },
-      { title: 'CLIENT', cell: (run) => text(run, 'client_id') },
+      { title: 'CLIENT', cell: (run) => text(run, 'client_id'), shrinks: true },
       { title: 'JOB', cell: (run) => text(run, 'job_id') },
       statusColumn(paint),
       { title: 'CREATED', cell: (run) => formatInstant(at(run, 'created_at')) },

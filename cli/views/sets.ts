@@ -63,7 +63,7 @@ export function setDetails(set: unknown, out: Output): string[] {
 }
 
 const memberColumns = (paint: Paint): Column<Document>[] => [
-  { title: 'CLIENT', cell: (member) => text(member, 'client_id') },
+  { title: 'CLIENT', cell: (member) => text(member, 'client_id'), shrinks: true },
   statusColumn(paint),
   { title: 'FILES', cell: (member) => filesCell(statsOf(member)), align: 'right' },
   { title: 'READ', cell: (member) => bytesCell(statsOf(member)['bytes_processed']), align: 'right' },
