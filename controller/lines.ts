@@ -1,9 +1,10 @@
 import type { EventSink } from './ports/feed.ts'
-import type { LineHandler } from './ports/lines.ts'
+import type { AgentLine, LineHandler } from './ports/lines.ts'
 import type { Asks } from './reconcile/asks.ts'
 import type { ProgressBoard } from './reconcile/progress-board.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
 import type { Context } from './use-cases/context.ts'
+import { renew, type EnrolDeps } from './use-cases/enrol.ts'
 
 export interface LineHandlerOptions {
   readonly context: Context
@@ -11,6 +12,9 @@ export interface LineHandlerOptions {
   readonly asks: Asks
   readonly board: ProgressBoard
   readonly events: EventSink
+  readonly enrol: EnrolDeps
+  /** Told why a renewal failed; the agent asks again. */
+  readonly failed: (what: string, error: unknown) => void
 }
 
 /** Takes what agents say to where it belongs. */
@@ -19,9 +23,8 @@ export function lineHandler(options: LineHandlerOptions): LineHandler {
   return {
     admits: (project, client, fingerprint) => {
       const enrolled = context.state.get('client', project, client)?.value.enrolled
-      return (
-        enrolled !== undefined && enrolled.revokedAt === undefined && enrolled.fingerprint === fingerprint
-      )
+      if (enrolled === undefined || enrolled.revokedAt !== undefined) return false
+      return enrolled.fingerprint === fingerprint || enrolled.previous === fingerprint
     },
     opened: (line) => reconciler.lineOpened(line),
     received: (line, message) => {
@@ -34,10 +37,20 @@ export function lineHandler(options: LineHandlerOptions): LineHandler {
           board.note(message.progress)
           return events.progress(line.project, line.client, run.job, message.progress)
         }
+        case 'renew':
+          return renewFor(options, line, message.csr)
         default:
           return reconciler.heard(line, message)
       }
     },
     closed: (line) => reconciler.lineClosed(line),
   }
+}
+
+function renewFor({ context, enrol, failed }: LineHandlerOptions, line: AgentLine, csr: string): void {
+  const { project, client } = line
+  renew(context, enrol, { project, client, csr }).then(
+    (renewed) => line.send({ type: 'renewed', ...renewed }),
+    (error: unknown) => failed(`renewal of ${project}/${client}`, error),
+  )
 }

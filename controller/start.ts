@@ -122,16 +122,18 @@ export async function startServer(
   state.onLook(({ kind, id, after }) => {
     if (kind === 'run' && (!after || (after.value as Run).state.is === 'finished')) board.drop(id as RunId)
   })
+  let ours = ''
+  const enrol = enrolment(config, authority, operator, state, () => ours, clock)
   const agents = stack.use(
     await serveAgents({
       listen: { host: config.agents.host, port: config.agents.port },
       server: id,
       tls: await agentTls(authority, config),
       report: (event, fields) => record(event, fields as never),
-      handler: lineHandler({ context, reconciler, asks, board, events: feed.events }),
+      handler: lineHandler({ context, reconciler, asks, board, events: feed.events, enrol, failed }),
     }),
   )
-  const ours = config.agents.advertise[0] ?? `${config.agents.host}:${agents.port}`
+  ours = config.agents.advertise[0] ?? `${config.agents.host}:${agents.port}`
   const live = liveOf({ state, leadership, feed: feed.feed, lines, board, asks })
   const http = stack.use(
     await serveHttp(
@@ -139,7 +141,7 @@ export async function startServer(
         context,
         live,
         events: feed.source,
-        enrol: enrolment(config, authority, operator, state, ours, clock),
+        enrol,
         log: {
           answered: (request) =>
             record('http.request', {
@@ -221,7 +223,7 @@ function enrolment(
   authority: Authority,
   operator: NatsOperator,
   state: State,
-  ours: string,
+  ours: () => string,
   clock: Context['clock'],
 ): EnrolDeps {
   return {
@@ -230,7 +232,7 @@ function enrolment(
     issue: (csr, agent) => issueFromCsr(authority, csr, agent, clock.now()),
     natsCredentials: (project, client, expiresAt) => operator.agentCredentials(project, client, expiresAt),
     natsServers: () => config.nats.servers,
-    agentServers: () => [...new Set([ours, ...[...state.all('server')].map(({ value }) => value.agents)])],
+    agentServers: () => [...new Set([ours(), ...[...state.all('server')].map(({ value }) => value.agents)])],
   }
 }
 

@@ -72,6 +72,15 @@ export type Line =
   | { readonly is: 'up'; readonly server: ServerId; readonly since: Instant }
   | { readonly is: 'down'; readonly since: Instant }
 
+/** An agent's admission, by the SHA-256 of its certificate. */
+export interface Enrolled {
+  readonly at: Instant
+  readonly fingerprint: string
+  /** The certificate before the last renewal: still admitted, for the agent may have died before it kept the new one. */
+  readonly previous?: string
+  readonly revokedAt?: Instant
+}
+
 /** A node with an agent, or one that an old scheduler registered. */
 export interface Client {
   readonly id: ClientId
@@ -82,7 +91,7 @@ export interface Client {
   readonly uuid: string
   readonly extra?: JsonObject
   /** Present once an agent has enrolled: then its jobs are planned and run by the servers. */
-  readonly enrolled?: { readonly at: Instant; readonly fingerprint: string; readonly revokedAt?: Instant }
+  readonly enrolled?: Enrolled
   readonly agent?: {
     readonly version: string
     readonly os: string

@@ -145,6 +145,13 @@ export type ToAgent =
   | { readonly type: 'drain'; readonly withinMs: number }
   | { readonly type: 'ask'; readonly ask: Ask }
   /** The servers that take agents, whole; replaces what the agent knew. */
+  /** A new certificate and new NATS credentials, asked for by `renew`. Secret: the credentials hold a key. */
+  | {
+      readonly type: 'renewed'
+      readonly certificate: string
+      readonly ca: string
+      readonly natsCredentials: string
+    }
   | { readonly type: 'servers'; readonly addresses: readonly string[] }
 
 export type ToServer =
@@ -177,6 +184,8 @@ export type ToServer =
   /** The attempt is over and its report is being published; said again now and then until `committed` comes. */
   | { readonly type: 'ended'; readonly run: RunId; readonly attempt: number }
   | { readonly type: 'answer'; readonly answer: Answer }
+  /** Its certificate is nearly over: a request (PEM) for the next one. The stream itself proves who asks. */
+  | { readonly type: 'renew'; readonly csr: string }
   | { readonly type: 'bye'; readonly reason: string }
 
 /** A start on the server's monotonic clock, by the agent's estimate. Microseconds. */

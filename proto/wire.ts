@@ -59,6 +59,8 @@ function toServerCase(message: ToServer): WireToServer {
       return { $case: 'ended', value: attempt(message) }
     case 'answer':
       return { $case: 'answer', value: wireFromAnswer(message.answer) }
+    case 'renew':
+      return { $case: 'renew', value: { csr: message.csr } }
     case 'bye':
       return { $case: 'bye', value: { reason: message.reason } }
     default:
@@ -97,6 +99,8 @@ export function toServerFromWire(received: wire.ToServer): ToServer {
       return { type: 'ended', ...attemptFromWire(message.value) }
     case 'answer':
       return { type: 'answer', answer: answerFromWire(message.value) }
+    case 'renew':
+      return { type: 'renew', csr: message.value.csr }
     case 'bye':
       return { type: 'bye', reason: message.value.reason }
     default:
@@ -129,6 +133,10 @@ function toAgentCase(message: ToAgent): WireToAgent {
       return { $case: 'drain', value: { withinMs: message.withinMs } }
     case 'ask':
       return { $case: 'ask', value: wireFromAsk(message.ask) }
+    case 'renewed': {
+      const { certificate, ca, natsCredentials } = message
+      return { $case: 'renewed', value: { certificate, ca, natsCredentials } }
+    }
     case 'servers':
       return { $case: 'servers', value: { addresses: [...message.addresses] } }
     default:
@@ -169,6 +177,10 @@ export function toAgentFromWire(received: wire.ToAgent): ToAgent {
       return { type: 'drain', withinMs: count('drain.within_ms', message.value.withinMs) }
     case 'ask':
       return { type: 'ask', ask: askFromWire(message.value) }
+    case 'renewed': {
+      const { certificate, ca, natsCredentials } = message.value
+      return { type: 'renewed', certificate, ca, natsCredentials }
+    }
     case 'servers':
       return { type: 'servers', addresses: message.value.addresses }
     default:

@@ -108,7 +108,7 @@ export class Reconciler implements AsyncDisposable {
   /** What an agent said of a run. Played in the background; its line may say the same again at any time. */
   heard(
     line: AgentLine,
-    message: Exclude<ToServer, { type: 'hello' | 'beat' | 'bye' | 'progress' | 'answer' }>,
+    message: Exclude<ToServer, { type: 'hello' | 'beat' | 'bye' | 'progress' | 'answer' | 'renew' }>,
   ): void {
     const { lines } = this.#options
     lines.note(line, message)

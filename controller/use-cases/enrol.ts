@@ -112,6 +112,39 @@ export async function enrol(
   }
 }
 
+/**
+ * The next certificate of an agent that proved itself by its present one. That one stays admitted until the next
+ * renewal. Throws Fault 'forbidden' for a client that is not enrolled (any more), 'bad_request' naming `csr`, 'store_down'.
+ */
+export async function renew(
+  context: Context,
+  deps: EnrolDeps,
+  request: { readonly project: ProjectId; readonly client: ClientId; readonly csr: unknown },
+): Promise<{ certificate: string; ca: string; natsCredentials: string }> {
+  const { project, client } = request
+  const issued = await deps.issue(request.csr, { project, client })
+  await retrying(context, async () => {
+    const before = context.state.get('client', project, client)
+    const enrolled = before?.value.enrolled
+    if (!before || !enrolled || enrolled.revokedAt !== undefined)
+      throw new Fault('forbidden', `client ${client} is not enrolled`)
+    await context.state.commit({
+      requires: [unchanged('client', project, client, before)],
+      puts: [
+        put('client', project, client, {
+          ...before.value,
+          enrolled: { ...enrolled, fingerprint: issued.fingerprint, previous: enrolled.fingerprint },
+        }),
+      ],
+    })
+  })
+  return {
+    certificate: issued.certificate,
+    ca: deps.ca,
+    natsCredentials: deps.natsCredentials(project, client, issued.notAfter),
+  }
+}
+
 function joinOf({ state, clock }: Context, text: string): Stored<JoinToken> {
   const [join] = state.where('join', 'hash', hashOf(parseJoinToken(text)?.secret ?? ''))
   if (!join || join.value.used || join.value.expiresAt <= clock.now())

@@ -220,6 +220,7 @@ export const toAgent: Arbitrary<ToAgent> = fc.oneof(
     }),
   }),
   fc.record({ ...type('servers'), addresses: fc.array(text) }),
+  fc.record({ ...type('renewed'), certificate: text, ca: text, natsCredentials: text }),
 )
 
 type Hello = Extract<ToServer, { type: 'hello' }>['hello']
@@ -306,6 +307,7 @@ export const toServer: Arbitrary<ToServer> = fc.oneof(
   fc.record({ ...type('progress'), progress }),
   fc.record({ ...type('ended'), ...attempt }),
   fc.record({ ...type('answer'), answer }),
+  fc.record({ ...type('renew'), csr: text }),
   fc.record({ ...type('bye'), reason: text }),
 )
 

@@ -305,6 +305,7 @@ export interface ToServer {
     | { $case: "answer"; value: Answer }
     | { $case: "bye"; value: Bye }
     | { $case: "ended"; value: Ended }
+    | { $case: "renew"; value: Renew }
     | undefined;
 }
 
@@ -319,6 +320,7 @@ export interface ToAgent {
     | { $case: "drain"; value: Drain }
     | { $case: "ask"; value: Ask }
     | { $case: "servers"; value: Servers }
+    | { $case: "renewed"; value: Renewed }
     | undefined;
 }
 
@@ -467,6 +469,12 @@ export interface Ended {
   attempt: number;
 }
 
+/** Asks for the next certificate, some weeks before the present one is over. The stream itself proves who asks. */
+export interface Renew {
+  /** PKCS #10 request, PEM. Only its key counts. */
+  csr: string;
+}
+
 export interface Bye {
   reason: string;
 }
@@ -555,6 +563,16 @@ export interface Drain {
   withinMs: number;
 }
 
+/** The next certificate. The one in use is still admitted, so that an agent that dies now is not locked out. */
+export interface Renewed {
+  /** PEM. */
+  certificate: string;
+  /** The CA of servers and agents; the same as at the enrolment. PEM. */
+  ca: string;
+  /** Text of a NATS credentials file. Secret. */
+  natsCredentials: string;
+}
+
 /** Look into a backup while somebody waits. */
 export interface Ask {
   id: string;
@@ -617,6 +635,9 @@ export const ToServer: MessageFns<ToServer> = {
         break;
       case "ended":
         Ended.encode(message.message.value, writer.uint32(82).fork()).join();
+        break;
+      case "renew":
+        Renew.encode(message.message.value, writer.uint32(90).fork()).join();
         break;
     }
     return writer;
@@ -715,6 +736,14 @@ export const ToServer: MessageFns<ToServer> = {
             message.message = { $case: "ended", value: Ended.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.message = { $case: "renew", value: Renew.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -749,6 +778,8 @@ export const ToServer: MessageFns<ToServer> = {
         ? { $case: "bye", value: Bye.fromJSON(object.bye) }
         : isSet(object.ended)
         ? { $case: "ended", value: Ended.fromJSON(object.ended) }
+        : isSet(object.renew)
+        ? { $case: "renew", value: Renew.fromJSON(object.renew) }
         : undefined,
     };
   },
@@ -775,6 +806,8 @@ export const ToServer: MessageFns<ToServer> = {
       obj.bye = Bye.toJSON(message.message.value);
     } else if (message.message?.$case === "ended") {
       obj.ended = Ended.toJSON(message.message.value);
+    } else if (message.message?.$case === "renew") {
+      obj.renew = Renew.toJSON(message.message.value);
     }
     return obj;
   },
@@ -845,6 +878,12 @@ export const ToServer: MessageFns<ToServer> = {
         }
         break;
       }
+      case "renew": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "renew", value: Renew.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -883,6 +922,9 @@ export const ToAgent: MessageFns<ToAgent> = {
         break;
       case "servers":
         Servers.encode(message.message.value, writer.uint32(74).fork()).join();
+        break;
+      case "renewed":
+        Renewed.encode(message.message.value, writer.uint32(82).fork()).join();
         break;
     }
     return writer;
@@ -973,6 +1015,14 @@ export const ToAgent: MessageFns<ToAgent> = {
             message.message = { $case: "servers", value: Servers.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.message = { $case: "renewed", value: Renewed.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1005,6 +1055,8 @@ export const ToAgent: MessageFns<ToAgent> = {
         ? { $case: "ask", value: Ask.fromJSON(object.ask) }
         : isSet(object.servers)
         ? { $case: "servers", value: Servers.fromJSON(object.servers) }
+        : isSet(object.renewed)
+        ? { $case: "renewed", value: Renewed.fromJSON(object.renewed) }
         : undefined,
     };
   },
@@ -1029,6 +1081,8 @@ export const ToAgent: MessageFns<ToAgent> = {
       obj.ask = Ask.toJSON(message.message.value);
     } else if (message.message?.$case === "servers") {
       obj.servers = Servers.toJSON(message.message.value);
+    } else if (message.message?.$case === "renewed") {
+      obj.renewed = Renewed.toJSON(message.message.value);
     }
     return obj;
   },
@@ -1090,6 +1144,12 @@ export const ToAgent: MessageFns<ToAgent> = {
       case "servers": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "servers", value: Servers.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "renewed": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "renewed", value: Renewed.fromPartial(object.message.value) };
         }
         break;
       }
@@ -3130,6 +3190,73 @@ export const Ended: MessageFns<Ended> = {
   },
 };
 
+function createBaseRenew(): Renew {
+  return { csr: "" };
+}
+
+export const Renew: MessageFns<Renew> = {
+  encode(message: Renew, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.csr !== "") {
+      writer.uint32(10).string(message.csr);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Renew {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenew();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.csr = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Renew {
+    return { csr: isSet(object.csr) ? globalThis.String(object.csr) : "" };
+  },
+
+  toJSON(message: Renew): unknown {
+    const obj: any = {};
+    if (message.csr !== "") {
+      obj.csr = message.csr;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Renew>, I>>(base?: I): Renew {
+    return Renew.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Renew>, I>>(object: I): Renew {
+    const message = createBaseRenew();
+    message.csr = object.csr ?? "";
+    return message;
+  },
+};
+
 function createBaseBye(): Bye {
   return { reason: "" };
 }
@@ -4301,6 +4428,111 @@ export const Drain: MessageFns<Drain> = {
   fromPartial<I extends Exact<DeepPartial<Drain>, I>>(object: I): Drain {
     const message = createBaseDrain();
     message.withinMs = object.withinMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseRenewed(): Renewed {
+  return { certificate: "", ca: "", natsCredentials: "" };
+}
+
+export const Renewed: MessageFns<Renewed> = {
+  encode(message: Renewed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificate !== "") {
+      writer.uint32(10).string(message.certificate);
+    }
+    if (message.ca !== "") {
+      writer.uint32(18).string(message.ca);
+    }
+    if (message.natsCredentials !== "") {
+      writer.uint32(26).string(message.natsCredentials);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Renewed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificate = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ca = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.natsCredentials = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Renewed {
+    return {
+      certificate: isSet(object.certificate) ? globalThis.String(object.certificate) : "",
+      ca: isSet(object.ca) ? globalThis.String(object.ca) : "",
+      natsCredentials: isSet(object.natsCredentials)
+        ? globalThis.String(object.natsCredentials)
+        : isSet(object.nats_credentials)
+        ? globalThis.String(object.nats_credentials)
+        : "",
+    };
+  },
+
+  toJSON(message: Renewed): unknown {
+    const obj: any = {};
+    if (message.certificate !== "") {
+      obj.certificate = message.certificate;
+    }
+    if (message.ca !== "") {
+      obj.ca = message.ca;
+    }
+    if (message.natsCredentials !== "") {
+      obj.natsCredentials = message.natsCredentials;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Renewed>, I>>(base?: I): Renewed {
+    return Renewed.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Renewed>, I>>(object: I): Renewed {
+    const message = createBaseRenewed();
+    message.certificate = object.certificate ?? "";
+    message.ca = object.ca ?? "";
+    message.natsCredentials = object.natsCredentials ?? "";
     return message;
   },
 };
