@@ -15,6 +15,7 @@ const levels: Partial<Record<keyof Events, 'debug' | 'warn' | 'error'>> = {
   'line.lost': 'warn',
   'line.failed': 'warn',
   'line.unreadable': 'warn',
+  'certificate.refused': 'error',
   bug: 'error',
 }
 
