@@ -5,10 +5,11 @@ import { parseArgs } from 'node:util'
 import type { Benchmark, Findings } from './figures.ts'
 import { postJobs } from './post-jobs.ts'
 import { reads } from './reads.ts'
+import { starts } from './starts.ts'
 import { machineFacts, type MachineFacts } from './machine.ts'
 import { tableOf, updateMarkdown } from './table.ts'
 
-const benchmarks: readonly Benchmark[] = [postJobs, reads]
+const benchmarks: readonly Benchmark[] = [starts, postJobs, reads]
 
 export interface Results {
   readonly machine: MachineFacts
