@@ -120,9 +120,10 @@ describe.each(resticPrograms())('a backup by %s', (program) => {
     const access = rig.access('unreadable')
     const { end, items } = await rig.run(blind, backupOf([locked], access), { tags: {} })
     expect(end).toMatchObject({ result: 'partial', retryable: false, reason: { code: 'unreadable' } })
-    expect(items.map((item) => item.path).toSorted()).toEqual(
-      ['a', 'b', 'dir'].map((name) => `${locked}/${name}`),
+    expect(new Set(items.map((item) => item.path))).toEqual(
+      new Set(['a', 'b', 'dir'].map((name) => `${locked}/${name}`)),
     )
+    expect(items).toHaveLength(3)
     expect(items.find((item) => item.path === `${locked}/a`)).toMatchObject({ code: 'EACCES' })
     const strict = await rig.run(blind, backupOf([locked], access, { onUnreadable: 'fail' }), { tags: {} })
     expect(strict.end).toMatchObject({ result: 'failed', retryable: false, reason: { code: 'unreadable' } })

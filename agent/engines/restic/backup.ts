@@ -162,18 +162,12 @@ async function* take(
   let summary: Summary | undefined
   for await (const line of session.lines()) {
     const message = session.note(line)
-    switch (message.type) {
-      case 'status':
-        session.saw(valueOf(message))
-        yield { type: 'progress', progress: progressOf(message, errors.count) }
-        break
-      case 'item_error':
-        if (errors.add(message.error)) yield message
-        break
-      case 'summary':
-        summary = message
-        break
+    if (message.type === 'status') {
+      session.saw(valueOf(message))
+      yield { type: 'progress', progress: progressOf(message, errors.count) }
     }
+    if (message.type === 'item_error' && errors.add(message.error)) yield message
+    if (message.type === 'summary') summary = message
   }
   return { end: await session.end(), errors, ...(summary === undefined ? {} : { summary }) }
 }

@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { RepositoryAccess } from '../../../core/link.ts'
-import { cacheFolder, type Restic, type ToolContext } from './tool.ts'
+import type { ToolContext } from './call.ts'
+import { cacheFolder, type Restic } from './tool.ts'
 
 /** Without movement for this long the cleaning is given up; the next attempt does it again. */
 const stallMs = 60_000

@@ -40,8 +40,11 @@ function treeOf(root: string): Record<string, unknown> {
   return tree
 }
 
+/** A program that the machine may lack. */
+const system = (program: string, ...args: string[]) => spawnSync(program, args)
+
 const attribute = (file: string): string =>
-  spawnSync('getfattr', ['-n', 'user.firn', '--only-values', file]).stdout?.toString() ?? ''
+  system('getfattr', '-n', 'user.firn', '--only-values', file).stdout?.toString() ?? ''
 
 describe.each(resticPrograms())('with %s', (program) => {
   const engine = resticEngine({ stateMark: 'test', program })
@@ -64,7 +67,7 @@ describe.each(resticPrograms())('with %s', (program) => {
     fs.utimesSync(`${source}/plain`, 1_000_000_000.5, 1_000_000_000.5)
     fs.symlinkSync('../nowhere', `${source}/link`)
     fs.writeFileSync(Buffer.concat([Buffer.from(`${source}/`), Buffer.from([0x62, 0xff, 0x0a, 0x62])]), 'odd')
-    spawnSync('setfattr', ['-n', 'user.firn', '-v', 'kept', `${source}/plain`])
+    system('setfattr', '-n', 'user.firn', '-v', 'kept', `${source}/plain`)
     fs.writeFileSync(`${source}/sparse`, 'head')
     fs.truncateSync(`${source}/sparse`, 8 * 2 ** 20)
     const { end } = await rig.run(engine, backupOf([source], access()))
@@ -78,11 +81,12 @@ describe.each(resticPrograms())('with %s', (program) => {
       const { end, phases } = await rig.run(engine, restoreOf(saved, target, access()))
       expect(end).toMatchObject({ result: 'success', retryable: false })
       expect(phases).toEqual(['prepare', 'transfer'])
-      if (able.restoreProgress) expect(end.stats?.bytesProcessed).toBeGreaterThan(8 * 2 ** 20)
+      // Before 0.17 restic does not say how much it was.
+      expect((end.stats?.bytesProcessed ?? 0) > 8 * 2 ** 20).toBe(able.restoreProgress)
       const back = path.join(target, source)
       expect(treeOf(back)).toEqual(treeOf(source))
       expect(attribute(`${back}/plain`)).toBe(attribute(`${source}/plain`))
-      if (able.sparseRestore) expect(fs.statSync(`${back}/sparse`).blocks).toBeLessThan(4_000)
+      expect(fs.statSync(`${back}/sparse`).blocks < 4_000).toBe(able.sparseRestore)
     })
 
     it('of some paths brings back just these, whatever characters they hold', async () => {
@@ -204,8 +208,7 @@ describe.each(resticPrograms())('with %s', (program) => {
     it('of the data finds a changed byte, of the structure a lost pack; restoring gives the rest', async () => {
       const broken = rig.access('broken')
       fs.cpSync(access().location, broken.location, { recursive: true })
-      const pack =
-        packsOf(broken.location).find((file) => fs.statSync(file).size > 250_000) ?? expect.unreachable()
+      const pack = packsOf(broken.location).find((file) => fs.statSync(file).size > 250_000) ?? ''
       const bytes = fs.readFileSync(pack)
       bytes.write('XXXXXXXX', 50_000)
       fs.chmodSync(pack, 0o600)

@@ -6,7 +6,7 @@ import { StallWatch } from '../process/stall.ts'
 import { codeOfText, failureOf, type Failure } from './failures.ts'
 import { parseLine, type ResticMessage } from './messages.ts'
 import { redactor } from './redact.ts'
-import type { Call, ToolContext } from './tool.ts'
+import type { Call, ToolContext } from './call.ts'
 
 export interface SessionEnd {
   readonly exit: Exit

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
 import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
-import type { Limits } from '../../../core/action.ts'
 import type { RepositoryAccess } from '../../../core/link.ts'
 import type { EngineContext } from '../../ports/engine.ts'
 import { launch } from '../process/child.ts'
 import { childEnvironment, defaultPath, tidyVariable } from '../process/environment.ts'
 import { findProgram } from '../process/program.ts'
 import type { Failure } from './failures.ts'
+import type { Call, ToolContext } from './call.ts'
 import { Session, wordsOf } from './session.ts'
 import { capabilitiesOf, parseVersion, type Capabilities, type Version } from './version.ts'
 
@@ -16,22 +16,6 @@ export interface ResticSettings {
   readonly program: string
   /** Tells this agent's children from those of another agent on the node. */
   readonly stateMark: string
-}
-
-/** What every command of restic needs of an attempt; browsing and cleaning up have no more. */
-export type ToolContext = Pick<
-  EngineContext,
-  'stateDir' | 'signal' | 'children' | 'log' | 'clock' | 'attemptId'
->
-
-export interface Call {
-  readonly args: readonly string[]
-  readonly access: RepositoryAccess
-  readonly limits?: Limits
-  /** Without movement for this long it is stopped. Milliseconds. */
-  readonly stallMs: number
-  /** What counts as movement: values that the caller shows the session, or bytes that restic reads. */
-  readonly movement: 'values' | 'reading'
 }
 
 export type Attempted<T> =
@@ -188,7 +172,7 @@ function outputOf(file: string, signal: AbortSignal): Promise<string> {
   } as const
   return new Promise((resolve, reject) => {
     const child = execFile(file, ['version'], options, (error, stdout) =>
-      error === null ? resolve(stdout) : reject(error),
+      error instanceof Error ? reject(error) : resolve(stdout),
     )
     child.stdin?.end()
   })

@@ -1,0 +1,19 @@
+import type { Limits } from '../../../core/action.ts'
+import type { RepositoryAccess } from '../../../core/link.ts'
+import type { EngineContext } from '../../ports/engine.ts'
+
+/** What every command of restic needs of an attempt; browsing and cleaning up have no more. */
+export type ToolContext = Pick<
+  EngineContext,
+  'stateDir' | 'signal' | 'children' | 'log' | 'clock' | 'attemptId'
+>
+
+export interface Call {
+  readonly args: readonly string[]
+  readonly access: RepositoryAccess
+  readonly limits?: Limits
+  /** Without movement for this long it is stopped. Milliseconds. */
+  readonly stallMs: number
+  /** What counts as movement: values that the caller shows the session, or bytes that restic reads. */
+  readonly movement: 'values' | 'reading'
+}
