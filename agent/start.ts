@@ -22,12 +22,12 @@ import type { Recorder } from './ports/events.ts'
 import type { ServerLine } from './ports/line.ts'
 import type { Orphans } from './ports/orphans.ts'
 import { Renewal } from './renewal.ts'
-import { readIdentity } from './security/identity.ts'
+import { readIdentity, type Identity } from './security/identity.ts'
 import { Asks } from './work/asks.ts'
 import { Book } from './work/book.ts'
-import { Desk } from './work/desk.ts'
+import { Desk, type DeskParts } from './work/desk.ts'
 import { snapshotOf, stateOf } from './work/journal-state.ts'
-import { Outbox } from './work/outbox.ts'
+import { Outbox, type OutboxLine } from './work/outbox.ts'
 import type { RealPaths } from './work/policy.ts'
 import { Probes } from './work/probes.ts'
 import { recover, recoverRest } from './work/recover.ts'
@@ -57,88 +57,40 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
   const record = recorderOf(log)
   await using cleanup = new AsyncDisposableStack()
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 })
-  const identity = await readIdentity(identityDir(config.stateDir))
-  const enrolment = await readEnrolment(config.stateDir)
-  if (!identity || !enrolment)
-    throw new Fault('unauthenticated', `${config.stateDir} holds no identity: enrol this node first`)
+  const { identity, enrolment } = await whoThisIs(config.stateDir)
   cleanup.use(lockFolder(config.stateDir, ownName(), lives))
-  const { project, client } = identity
 
   const book = cleanup.use(openBook(config.stateDir, clock, record))
   await book.begin()
   const stateMark = realpathSync(config.stateDir)
-  const engines = createEngines({
-    stateMark,
-    ...(config.resticPath === undefined ? {} : { resticPath: config.resticPath }),
-  })
-  const engineDir = engineDirs(config.stateDir)
+  const resticPath = config.resticPath === undefined ? {} : { resticPath: config.resticPath }
+  const engines = createEngines({ stateMark, ...resticPath })
   const probes = new Probes(engines, clock)
   const recovery = { book, clock, record, orphans: orphansOf(stateMark, clock) }
   const [survivors] = await Promise.all([recover(recovery), probes.fresh(engines.keys(), () => 0)])
 
-  let line: ServerLine | undefined
-  const life = new AbortController()
   const publisher = cleanup.use(
     openPublisher({
-      ...{ project, client, clock, log: log.child({ part: 'nats' }) },
+      ...{ project: identity.project, client: identity.client, clock, log: log.child({ part: 'nats' }) },
       servers: config.natsServers ?? enrolment.natsServers,
       credentials: enrolment.credentials,
     }),
   )
-  const ended = (run: Parameters<Outbox['committed']>[0], attempt: number): void =>
-    void line?.send({ type: 'ended', run, attempt })
+  const open: { line?: ServerLine } = {}
+  const ended: OutboxLine['ended'] = (run, attempt) => void open.line?.send({ type: 'ended', run, attempt })
   const outbox = cleanup.use(new Outbox(publisher, { ended }, clock, record))
-  const realPaths = (paths: readonly string[]): Promise<RealPaths> => follow(paths, clock)
-  const asks = new Asks({
-    ...{ engines, policy: config.policy, clock, engineDir, realPaths },
-    signal: life.signal,
-  })
-  const desk = new Desk({
-    ...{
-      project,
-      client,
-      book,
-      outbox,
-      probes,
-      asks,
-      engines,
-      publisher,
-      clock,
-      record,
-      engineDir,
-      realPaths,
-    },
-    ...{ policy: config.policy, capacity: config.capacity, stallMs: config.stallMs },
-    runLogs: cleanup.use(new LogFolder(path.join(config.stateDir, 'logs'), config.runLogs, clock)),
-    line: () => line,
-    about: aboutThisNode(config.labels),
-  })
+  const runLogs = cleanup.use(new LogFolder(path.join(config.stateDir, 'logs'), config.runLogs, clock))
+  const life = new AbortController()
+  const parts = { book, outbox, probes, engines, publisher, runLogs, clock, record }
+  const desk = deskOf(config, identity, () => open.line, life.signal, parts)
   const renewal = new Renewal(identity, {
     ...{ stateDir: config.stateDir, clock, record },
-    send: (message) => line?.send(message) ?? false,
+    send: (message) => open.line?.send(message) ?? false,
     useCredentials: (text) => publisher.useCredentials(text),
   })
   cleanup.defer(() => life.abort(new Fault('stopping', 'the agent stops')))
   if (survivors.length > 0) keepRecovering(recovery, desk, record, life.signal)
-  line = cleanup.use(
-    connectToServers(
-      {
-        servers: config.servers ?? enrolment.servers,
-        tls: () => renewal.identity,
-        clock,
-        nowUs: () => Math.round(clock.monotonic() * 1_000),
-        report: (event, fields) => reportLine(record, event, fields),
-      },
-      {
-        hello: () => desk.hello(),
-        welcomed: (server) => desk.welcomed(server),
-        received: (message) =>
-          message.type === 'renewed' ? void renewal.renewed(message) : desk.received(message),
-        lost: (why) => desk.lost(why),
-        running: () => desk.running(),
-      },
-    ),
-  )
+  open.line = cleanup.use(connect(config.servers ?? enrolment.servers, desk, renewal, clock, record))
   void renewal.keepUp(life.signal)
   record('agent.started', { stateDir: config.stateDir, held: book.state.attempts.size })
   cleanup.defer(async () => {
@@ -148,6 +100,59 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
   })
   return cleanup.move()
 }
+
+async function whoThisIs(stateDir: string) {
+  const identity = await readIdentity(identityDir(stateDir))
+  const enrolment = await readEnrolment(stateDir)
+  if (!identity || !enrolment)
+    throw new Fault('unauthenticated', `${stateDir} holds no identity: enrol this node first`)
+  return { identity, enrolment }
+}
+
+type Given = 'book' | 'outbox' | 'probes' | 'engines' | 'publisher' | 'runLogs' | 'clock' | 'record'
+
+function deskOf(
+  config: AgentConfig,
+  { project, client }: Identity,
+  line: () => ServerLine | undefined,
+  signal: AbortSignal,
+  parts: Pick<DeskParts, Given>,
+): Desk {
+  const { engines, clock } = parts
+  const { policy, capacity, stallMs } = config
+  const engineDir = engineDirs(config.stateDir)
+  const realPaths = (paths: readonly string[]): Promise<RealPaths> => follow(paths, clock)
+  const asks = new Asks({ engines, policy, clock, engineDir, realPaths, signal })
+  const about = aboutThisNode(config.labels)
+  return new Desk({
+    ...parts,
+    ...{ project, client, line, asks, policy, capacity, stallMs, engineDir, realPaths, about },
+  })
+}
+
+const connect = (
+  servers: readonly string[],
+  desk: Desk,
+  renewal: Renewal,
+  clock: Clock,
+  record: Recorder,
+): ServerLine =>
+  connectToServers(
+    {
+      ...{ servers, clock },
+      tls: () => renewal.identity,
+      nowUs: () => Math.round(clock.monotonic() * 1_000),
+      report: (event, fields) => reportLine(record, event, fields),
+    },
+    {
+      hello: () => desk.hello(),
+      welcomed: (server) => desk.welcomed(server),
+      received: (message) =>
+        message.type === 'renewed' ? void renewal.renewed(message) : desk.received(message),
+      lost: (why) => desk.lost(why),
+      running: () => desk.running(),
+    },
+  )
 
 function openBook(stateDir: string, clock: Clock, record: Recorder): Book {
   const read = readJournal(stateDir)

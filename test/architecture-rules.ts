@@ -115,7 +115,8 @@ export const ZONES: Zone[] = [
     node: 'any',
   },
   { path: 'agent/nats', mayImport: ['core', 'proto', 'agent/ports'], packages: ['nats'], node: 'any' },
-  ...['main', 'start', 'enrol'].map((name): Zone => ({
+  { path: 'agent/log.ts', mayImport: ['agent/ports'], packages: ['pino'], node: [] },
+  ...['main', 'start', 'enrol', 'renewal'].map((name): Zone => ({
     path: `agent/${name}.ts`,
     mayImport: ['core', 'proto', 'agent'],
     packages: 'any',

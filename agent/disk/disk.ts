@@ -5,16 +5,16 @@ import { promisify } from 'node:util'
 /** The few things that the journal asks of a file system; each may fail. */
 export interface Disk {
   /** A new empty file that is only appended to, 0600. */
-  create(file: string): number
+  readonly create: (file: string) => number
   /** Writes all of it or throws; a part of it may then be in the file. */
-  write(fd: number, bytes: Buffer): void
-  truncate(fd: number, length: number): void
+  readonly write: (fd: number, bytes: Buffer) => void
+  readonly truncate: (fd: number, length: number) => void
   /** Resolves when what was written is on the medium. */
-  sync(fd: number): Promise<void>
-  rename(from: string, to: string): void
+  readonly sync: (fd: number) => Promise<void>
+  readonly rename: (from: string, to: string) => void
   /** Resolves when the folder's names are on the medium. */
-  syncFolder(folder: string): Promise<void>
-  close(fd: number): void
+  readonly syncFolder: (folder: string) => Promise<void>
+  readonly close: (fd: number) => void
 }
 
 const datasync = promisify(fs.fdatasync)

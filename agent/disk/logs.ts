@@ -78,29 +78,29 @@ export async function sweep(folder: string, bounds: LogBounds, clock: Clock): Pr
   }
 }
 
+/** The file comes into being with its first line: most short commands say nothing. */
 class LogFile implements RunLog {
   /** Resolves when all is written, or cannot be. */
   readonly closed: Promise<void>
-  readonly #stream: fs.WriteStream
+  readonly #closed = Promise.withResolvers<void>()
+  readonly #file: string
   readonly #clock: Clock
-  readonly #done: () => void
+  #stream: fs.WriteStream | undefined
   #left: number
   #dropped = 0
-  #failed = false
+  #over = false
 
   constructor(file: string, sizeMax: number, clock: Clock, done: () => void) {
+    this.#file = file
     this.#clock = clock
-    this.#done = done
     this.#left = sizeMax
-    this.#stream = fs.createWriteStream(file, { flags: 'a', mode: 0o600 })
-    // A log that cannot be written must not end a backup.
-    this.#stream.on('error', () => (this.#failed = true))
-    this.closed = new Promise((resolve) => this.#stream.once('close', resolve))
+    this.closed = this.#closed.promise.then(done)
   }
 
   write(line: LogLine): void {
-    if (this.#failed || this.#stream.writableEnded) return
+    if (this.#over) return
     const text = `${JSON.stringify({ at: isoOf(this.#clock.now()), ...line })}\n`
+    this.#stream ??= this.#begin()
     if (this.#left < text.length || this.#stream.writableLength > bufferMax) {
       this.#dropped++
       return
@@ -109,11 +109,19 @@ class LogFile implements RunLog {
     this.#stream.write(text)
   }
 
+  #begin(): fs.WriteStream {
+    const stream = fs.createWriteStream(this.#file, { flags: 'a', mode: 0o600 })
+    // A log that cannot be written must not end a backup.
+    stream.on('error', () => (this.#over = true))
+    stream.once('close', () => this.#closed.resolve())
+    return stream
+  }
+
   [Symbol.dispose](): void {
-    if (this.#stream.writableEnded) return
-    if (this.#dropped > 0 && !this.#failed)
-      this.#stream.write(`${JSON.stringify({ at: isoOf(this.#clock.now()), dropped: this.#dropped })}\n`)
-    this.#stream.end()
-    this.#done()
+    if (!this.#stream) this.#closed.resolve()
+    if (!this.#over && this.#dropped > 0)
+      this.#stream?.write(`${JSON.stringify({ at: isoOf(this.#clock.now()), dropped: this.#dropped })}\n`)
+    this.#over = true
+    this.#stream?.end()
   }
 }

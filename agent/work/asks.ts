@@ -15,8 +15,8 @@ export interface AskTools {
   readonly policy: Policy
   readonly clock: Clock
   readonly signal: AbortSignal
-  engineDir(engine: string): string
-  realPaths(paths: readonly string[]): Promise<RealPaths>
+  readonly engineDir: (engine: string) => string
+  readonly realPaths: (paths: readonly string[]) => Promise<RealPaths>
 }
 
 /** Answers questions about repositories. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { isFault } from '../../core/fault.ts'
-import type { RepositoryId, RunId } from '../../core/ids.ts'
+import type { RunId } from '../../core/ids.ts'
 import type { Order } from '../../core/link.ts'
 import type { ChildLedger } from '../ports/engine.ts'
 import type { Recorder } from '../ports/events.ts'
@@ -115,8 +115,3 @@ export function keptOf(order: Order): KeptOrder {
     })),
   }
 }
-
-/** The repositories that an order's tasks work with. */
-export const repositoriesOf = (order: Pick<KeptOrder, 'tasks'>): RepositoryId[] => [
-  ...new Set(order.tasks.flatMap(({ repository }) => (repository ? [repository] : []))),
-]
