@@ -3,6 +3,7 @@ import { utimes } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { runId } from '../../core/ids.ts'
 import { manualClock } from '../../test/support/manual-clock.ts'
+import { realClock } from '../../test/support/real-clock.ts'
 import { tempDir } from '../../test/support/temp.ts'
 import { LogFolder, sweep } from './logs.ts'
 
@@ -13,7 +14,7 @@ describe("the node's copy of run logs", () => {
   it('has a file of JSON lines for each attempt, for its owner only', async () => {
     await using dir = await tempDir()
     {
-      await using logs = new LogFolder(dir.join('logs'), bounds, manualClock())
+      await using logs = new LogFolder(dir.join('logs'), bounds, realClock)
       using log = logs.open(runId('r1'), 2)
       log.write(line('hello'))
     }
@@ -25,7 +26,7 @@ describe("the node's copy of run logs", () => {
   it('cuts a run that says too much, and says how much is missing', async () => {
     await using dir = await tempDir()
     {
-      await using logs = new LogFolder(dir.join('logs'), bounds, manualClock())
+      await using logs = new LogFolder(dir.join('logs'), bounds, realClock)
       using log = logs.open(runId('r1'), 1)
       for (let n = 0; n < 500; n++) log.write(line('x'.repeat(100)))
     }
@@ -60,7 +61,7 @@ describe("the node's copy of run logs", () => {
 
   it('never fails a run: a folder that cannot be written is no reason', async () => {
     await using dir = await tempDir()
-    await using logs = new LogFolder(dir.join('logs'), bounds, manualClock())
+    await using logs = new LogFolder(dir.join('logs'), bounds, realClock)
     fs.rmSync(dir.join('logs'), { recursive: true })
     using log = logs.open(runId('r1'), 1)
     log.write(line('into the void'))
