@@ -56,6 +56,10 @@ export async function enrolAgent(wish: {
   )
 }
 
+/** Replaces the NATS credentials of the enrolment. */
+export const keepCredentials = (stateDir: string, text: string): Promise<void> =>
+  keep(credentialsFile(stateDir), text)
+
 /** What the enrolment said; undefined before it. */
 export async function readEnrolment(
   stateDir: string,

@@ -36,6 +36,8 @@ export interface Events {
   'report.unpublished': OfRun & { readonly err: unknown; readonly retryInMs: number }
   'report.published': OfRun
   'report.committed': OfRun
+  'certificate.renewed': { readonly notAfter: string }
+  'certificate.refused': { readonly why: string }
   bug: { readonly err: unknown; readonly where: string }
 }
 

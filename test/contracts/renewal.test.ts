@@ -13,14 +13,12 @@ import { State } from '../../controller/state/state.ts'
 import type { Context } from '../../controller/use-cases/context.ts'
 import type { Client } from '../../core/catalogue.ts'
 import { clientId, projectId, userId } from '../../core/ids.ts'
-import type { ToAgent, ToServer } from '../../core/link.ts'
+import type { ToAgent } from '../../core/link.ts'
 import { eventually } from '../support/eventually.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { tempDir } from '../support/temp.ts'
 
 const dayMs = 86_400_000
-type Renew = Extract<ToServer, { type: 'renew' }>
-
 const who = { project: projectId('p1'), client: clientId('n1') }
 
 /** An enrolled agent and the server's side of its line, without a network between them. */
@@ -76,13 +74,12 @@ describe('a certificate that is nearly over', () => {
       stateDir: dir.path,
       clock,
       record: () => {},
-      line: () => ({ send: (message) => (handler.received(line, message as Renew), true) }),
+      send: (message) => (handler.received(line, message), true),
       useCredentials: (text) => used.push(text),
     })
     const stop = new AbortController()
     clock.advance(61 * dayMs)
-    const keeping = renewal.run(stop.signal).catch(() => undefined)
-    clock.advance(60_000)
+    const keeping = renewal.keepUp(stop.signal)
     await eventually(() => used.length === 1)
     stop.abort()
     await keeping
@@ -90,7 +87,7 @@ describe('a certificate that is nearly over', () => {
     expect(failures).toEqual([])
     expect(kept?.fingerprint).toBe(renewal.identity.fingerprint)
     expect(kept?.fingerprint).not.toBe(identity.fingerprint)
-    expect(kept!.notAfter - identity.notAfter).toBe(61 * dayMs + 60_000)
+    expect(kept!.notAfter - identity.notAfter).toBe(61 * dayMs)
     expect(await readFile(dir.join('identity/nats.creds'), 'utf8')).toBe('new credentials')
     for (const fingerprint of [identity.fingerprint, kept!.fingerprint])
       expect(handler.admits(who.project, who.client, fingerprint)).toBe(true)
@@ -118,12 +115,12 @@ describe('a certificate that is nearly over', () => {
     const issued = await issueFromCsr(other, await makeCsr(identity.key), who, clock.now())
     const told: string[] = []
     const renewal = new Renewal(identity, {
-      ...{ stateDir: dir.path, clock, line: () => undefined, useCredentials: () => told.push('used') },
+      ...{ stateDir: dir.path, clock, send: () => true, useCredentials: () => told.push('used') },
       record: (event) => told.push(event),
     })
     const message = { certificate: issued.certificate, ca: other.certificate, natsCredentials: 'x' }
-    await renewal.renewed(message)
-    expect(told).toEqual(['identity.refused'])
+    await renewal.renewed({ type: 'renewed', ...message })
+    expect(told).toEqual(['certificate.refused'])
     expect((await readIdentity(identityDir(dir.path)))?.fingerprint).toBe(identity.fingerprint)
   })
 })
