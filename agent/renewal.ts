@@ -7,6 +7,8 @@ import { caFingerprint, renewalDue, storeIdentity, type Identity } from './secur
 
 /** How often the agent looks whether its certificate is due. Milliseconds: a renewal that failed is tried again so often. */
 const lookMs = 3_600_000
+/** When it is due and no line is open, as at each start: it is asked for soon after. Milliseconds. */
+const soonMs = 10_000
 
 export interface RenewalParts {
   readonly stateDir: string
@@ -35,16 +37,21 @@ export class Renewal {
 
   /** Asks when it is due, now and every hour, until the signal aborts. */
   async keepUp(signal: AbortSignal): Promise<void> {
-    const { clock, send, record } = this.#parts
+    const { clock, record } = this.#parts
     while (!signal.aborted) {
-      try {
-        if (clock.now() >= renewalDue(this.#identity))
-          send({ type: 'renew', csr: await makeCsr(this.#identity.key) })
-      } catch (err) {
+      const done = await this.#askIfDue().catch((err: unknown) => {
         record('bug', { err, where: 'renewal' })
-      }
-      await clock.sleep(lookMs, signal).catch(() => undefined)
+        return true
+      })
+      await clock.sleep(done ? lookMs : soonMs, signal).catch(() => undefined)
     }
+  }
+
+  /** False when it is due and no server could be asked. */
+  async #askIfDue(): Promise<boolean> {
+    const { clock, send } = this.#parts
+    if (clock.now() < renewalDue(this.#identity)) return true
+    return send({ type: 'renew', csr: await makeCsr(this.#identity.key) })
   }
 
   /** What a server answered. A certificate that is not ours or not from our CA is refused, and nothing is kept. */
