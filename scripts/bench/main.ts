@@ -3,13 +3,14 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import type { Benchmark, Findings } from './figures.ts'
+import { orders } from './orders.ts'
 import { postJobs } from './post-jobs.ts'
 import { reads } from './reads.ts'
 import { starts } from './starts.ts'
 import { machineFacts, type MachineFacts } from './machine.ts'
 import { tableOf, updateMarkdown } from './table.ts'
 
-const benchmarks: readonly Benchmark[] = [starts, postJobs, reads]
+const benchmarks: readonly Benchmark[] = [starts, postJobs, reads, orders]
 
 export interface Results {
   readonly machine: MachineFacts
