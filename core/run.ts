@@ -62,6 +62,8 @@ export interface Stats {
 /** What an engine says of what it saved. */
 export interface Saved {
   readonly engineRef: string
+  /** The repository's own id: it is expected from then on, so that a swapped repository is noticed. */
+  readonly repositoryId?: string
   readonly engineVersion: string
   readonly paths: readonly string[]
 }

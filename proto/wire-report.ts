@@ -43,7 +43,7 @@ const wireFromStep = (step: StepReport): wire.StepReport => ({
   result: wireFromStepResult[step.result],
   reason: step.reason === undefined ? undefined : { ...step.reason },
   stats: step.stats === undefined ? undefined : { ...step.stats },
-  saved: step.saved === undefined ? undefined : { ...step.saved, paths: [...step.saved.paths] },
+  saved: step.saved === undefined ? undefined : wireFromSaved(step.saved),
   itemErrors: step.itemErrors.map(wireFromItemError),
   itemErrorCount: step.itemErrorCount,
   startedAtMs: step.startedAt,
@@ -76,10 +76,18 @@ const statsFromWire = (stats: wire.Stats): Stats => ({
   }),
 })
 
+const wireFromSaved = ({ engineRef, engineVersion, paths, repositoryId = '' }: Saved): wire.Saved => ({
+  engineRef,
+  engineVersion,
+  paths: [...paths],
+  repositoryEngineId: repositoryId,
+})
+
 const savedFromWire = (saved: wire.Saved): Saved => ({
   engineRef: textOf(saved.engineRef) ?? refuse('saved.engine_ref is missing'),
   engineVersion: saved.engineVersion,
   paths: saved.paths,
+  ...given({ repositoryId: textOf(saved.repositoryEngineId) }),
 })
 
 const wireFromItemError = (error: ItemError): wire.ItemError => ({

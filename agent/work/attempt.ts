@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Order, Progress } from '../../core/link.ts'
-import type { Reason, Report, StepReport, Task } from '../../core/run.ts'
+import type { Reason, Report, Saved, StepReport, Task } from '../../core/run.ts'
 import { mayRetry } from '../../core/steps.ts'
 import type { ChildLedger, Engine, EngineContext, LogLine } from '../ports/engine.ts'
 import type { Capacity } from '../ports/policy.ts'
@@ -103,7 +103,7 @@ function reportOf(
     result,
     ...(reason ? { reason } : {}),
     ...(end.stats ? { stats: end.stats } : {}),
-    ...(end.saved ? { saved: end.saved } : {}),
+    ...(end.saved ? { saved: savedOf(end.saved, end.repositoryId) } : {}),
     ...itemsOf(end),
     startedAt,
     endedAt,
@@ -121,6 +121,9 @@ const itemsOf = ({
 const failedAtOnce = (reason: Reason): StepEnd => ({
   ...{ result: 'failed', reason, retryable: false, itemErrors: [], itemErrorCount: 0 },
 })
+
+const savedOf = (saved: Saved, repositoryId: string | undefined): Saved =>
+  repositoryId === undefined ? saved : { ...saved, repositoryId }
 
 /** Who started what: on the saved data, in the words of the API. Values hold no comma. */
 function tagsOf(order: Order, step: number, task: Task): Record<string, string> {

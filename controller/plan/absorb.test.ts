@@ -110,3 +110,11 @@ describe('an attempt', () => {
     expect(isSettled(aRun({ state: states.finished('success') }), 1)).toBe(true)
   })
 })
+
+describe('what an engine tells of a repository', () => {
+  it('is learned from a report that saved something there', () => {
+    const tells = { ...saved, repositoryId: 'engine-id' }
+    const report = aReport(running, { steps: [aStepReport(0, 'success', { saved: tells })] })
+    expect([...take(running, said(report)).engineIds]).toEqual([['r1', 'engine-id']])
+  })
+})

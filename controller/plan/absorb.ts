@@ -1,6 +1,7 @@
 import type { Backup } from '../../core/catalogue.ts'
 import type { Instant } from '../../core/clock.ts'
 import { backupsOf } from '../../core/report.ts'
+import type { RepositoryId } from '../../core/ids.ts'
 import { advance, type RunEvent } from '../../core/run-machine.ts'
 import type { Run } from '../../core/run.ts'
 
@@ -14,6 +15,8 @@ export interface Absorbed {
   /** The run after everything; the same object when nothing changed. */
   readonly run: Run | undefined
   readonly backups: readonly Backup[]
+  /** What the engine calls each repository that something was saved in. */
+  readonly engineIds: ReadonlyMap<RepositoryId, string>
   /** For each that was said: what to answer its report. undefined: deliver it again later. */
   readonly applied: readonly ('committed' | 'foreign' | undefined)[]
 }
@@ -36,6 +39,7 @@ export function absorb(
   catalogued: (id: Backup['id']) => boolean,
 ): Absorbed {
   const backups = new Map<string, Backup>()
+  const engineIds = new Map<RepositoryId, string>()
   let after = run
   const applied = said.map(({ event, delivery }): 'committed' | 'foreign' | undefined => {
     if (!after || (delivery && delivery.client !== after.client)) return 'foreign'
@@ -48,7 +52,11 @@ export function absorb(
       return (delivery?.delivered ?? 0) > deliveriesMax ? 'foreign' : undefined
     for (const backup of backupsOf(before, report))
       if (!late || !catalogued(backup.id)) backups.set(backup.id, backup)
+    for (const { step, saved } of report.steps) {
+      const repository = before.tasks[step]?.repository
+      if (repository && saved?.repositoryId !== undefined) engineIds.set(repository, saved.repositoryId)
+    }
     return 'committed'
   })
-  return { run: after, backups: [...backups.values()], applied }
+  return { run: after, backups: [...backups.values()], engineIds, applied }
 }

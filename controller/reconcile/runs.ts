@@ -1,6 +1,6 @@
 import type { Instant } from '../../core/clock.ts'
 import { Fault, isFault } from '../../core/fault.ts'
-import type { ProjectId, RunId } from '../../core/ids.ts'
+import type { ProjectId, RepositoryId, RunId } from '../../core/ids.ts'
 import type { Epoch, Order, RepositoryAccess } from '../../core/link.ts'
 import type { RunEvent } from '../../core/run-machine.ts'
 import type { Run } from '../../core/run.ts'
@@ -8,7 +8,7 @@ import { setIdOf, type SetRecord } from '../../core/set.ts'
 import { absorb } from '../plan/absorb.ts'
 import { dispatch, type DispatchStep, type LineView } from '../plan/dispatch.ts'
 import type { Delivery } from '../ports/feed.ts'
-import { put, unchanged, type Stored } from '../state/documents.ts'
+import { put, unchanged, type Stored, type Transaction } from '../state/documents.ts'
 import type { State } from '../state/state.ts'
 import type { Context, Sealer } from '../use-cases/context.ts'
 import { repositoryPlace } from '../use-cases/new-run.ts'
@@ -132,11 +132,13 @@ export class Runs {
         clock.now(),
         (backup) => state.get('backup', project, backup) !== undefined,
       )
+      const learned = this.#learned(project, outcome.engineIds)
       try {
         if (stored && (outcome.run !== stored.value || outcome.backups.length > 0))
           await state.commit({
-            requires: [unchanged('run', project, id, stored)],
+            requires: [unchanged('run', project, id, stored), ...learned.requires],
             puts: [
+              ...learned.puts,
               ...(outcome.run && outcome.run !== stored.value ? [put('run', project, id, outcome.run)] : []),
               ...outcome.backups.map((backup) => put('backup', project, backup.id, backup)),
             ],
@@ -151,6 +153,24 @@ export class Runs {
         if (!isFault(error, 'stale_write') || tries >= triesMax) throw error
         await state.catchUp()
       }
+    }
+  }
+
+  /** A repository keeps the first id that an engine tells of it. */
+  #learned(
+    project: ProjectId,
+    ids: ReadonlyMap<RepositoryId, string>,
+  ): Pick<Transaction, 'requires' | 'puts'> {
+    const { state } = this.#options.context
+    const fresh = [...ids].flatMap(([id, engineId]) => {
+      const stored = state.get('repository', project, id)
+      return stored && stored.value.engineId === undefined ? [{ id, stored, engineId }] : []
+    })
+    return {
+      requires: fresh.map(({ id, stored }) => unchanged('repository', project, id, stored)),
+      puts: fresh.map(({ id, stored, engineId }) =>
+        put('repository', project, id, { ...stored.value, engineId }),
+      ),
     }
   }
 

@@ -342,7 +342,10 @@ const step = some<StepReport, 'reason' | 'stats' | 'saved'>(
     result,
     reason,
     stats,
-    saved: fc.record({ engineRef: someText, engineVersion: text, paths: fc.array(text) }),
+    saved: fc.record(
+      { engineRef: someText, engineVersion: text, paths: fc.array(text), repositoryId: someText },
+      { requiredKeys: ['engineRef', 'engineVersion', 'paths'] },
+    ),
     itemErrors: fc.array(itemError, { maxLength: 3 }),
     itemErrorCount: count,
     startedAt: at,

@@ -128,6 +128,8 @@ export interface Saved {
   engineRef: string;
   engineVersion: string;
   paths: string[];
+  /** The repository's own id; empty when the engine has none. */
+  repositoryEngineId: string;
 }
 
 export interface ItemError {
@@ -726,7 +728,7 @@ export const Stats: MessageFns<Stats> = {
 };
 
 function createBaseSaved(): Saved {
-  return { engineRef: "", engineVersion: "", paths: [] };
+  return { engineRef: "", engineVersion: "", paths: [], repositoryEngineId: "" };
 }
 
 export const Saved: MessageFns<Saved> = {
@@ -739,6 +741,9 @@ export const Saved: MessageFns<Saved> = {
     }
     for (const v of message.paths) {
       writer.uint32(26).string(v!);
+    }
+    if (message.repositoryEngineId !== "") {
+      writer.uint32(34).string(message.repositoryEngineId);
     }
     return writer;
   },
@@ -780,6 +785,14 @@ export const Saved: MessageFns<Saved> = {
             message.paths.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.repositoryEngineId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -805,6 +818,11 @@ export const Saved: MessageFns<Saved> = {
         ? globalThis.String(object.engine_version)
         : "",
       paths: globalThis.Array.isArray(object?.paths) ? object.paths.map((e: any) => globalThis.String(e)) : [],
+      repositoryEngineId: isSet(object.repositoryEngineId)
+        ? globalThis.String(object.repositoryEngineId)
+        : isSet(object.repository_engine_id)
+        ? globalThis.String(object.repository_engine_id)
+        : "",
     };
   },
 
@@ -819,6 +837,9 @@ export const Saved: MessageFns<Saved> = {
     if (message.paths?.length) {
       obj.paths = message.paths;
     }
+    if (message.repositoryEngineId !== "") {
+      obj.repositoryEngineId = message.repositoryEngineId;
+    }
     return obj;
   },
 
@@ -830,6 +851,7 @@ export const Saved: MessageFns<Saved> = {
     message.engineRef = object.engineRef ?? "";
     message.engineVersion = object.engineVersion ?? "";
     message.paths = object.paths?.map((e) => e) || [];
+    message.repositoryEngineId = object.repositoryEngineId ?? "";
     return message;
   },
 };
