@@ -82,7 +82,12 @@ describe('a report that cannot be placed', () => {
   })
 
   it('of no run, or by a node that the run is not for, is foreign', () => {
-    expect(take(undefined, said(whole))).toEqual({ run: undefined, backups: [], applied: ['foreign'] })
+    expect(take(undefined, said(whole))).toEqual({
+      run: undefined,
+      backups: [],
+      engineIds: new Map(),
+      applied: ['foreign'],
+    })
     const outcome = take(running, said(whole, { client: 'node2' }))
     expect(outcome).toEqual({ run: running, backups: [], applied: ['foreign'] })
   })
