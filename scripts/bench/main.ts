@@ -6,12 +6,13 @@ import type { Benchmark, Findings } from './figures.ts'
 import { orders } from './orders.ts'
 import { postJobs } from './post-jobs.ts'
 import { reads } from './reads.ts'
+import { results } from './results.ts'
 import { sessions } from './sessions.ts'
 import { starts } from './starts.ts'
 import { machineFacts, type MachineFacts } from './machine.ts'
 import { tableOf, updateMarkdown } from './table.ts'
 
-const benchmarks: readonly Benchmark[] = [starts, postJobs, reads, orders, sessions]
+const benchmarks: readonly Benchmark[] = [starts, postJobs, reads, orders, sessions, results]
 
 export interface Results {
   readonly machine: MachineFacts

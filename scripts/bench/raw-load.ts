@@ -8,6 +8,8 @@ import { serveParent, startChild, type Child } from './child.ts'
 import { recorder } from './recorded.ts'
 import { storeAll } from './seed.ts'
 
+export type Document = Ref & { readonly text: string }
+
 export interface RawLoaded {
   readonly count: number
   readonly perSecond: number
@@ -36,16 +38,17 @@ function makeHandlers() {
       waiting = await record(count)
     },
     /** Stores documents for `prepareUpdates`. */
-    async store({ documents }: { documents: readonly (Ref & { text: string })[] }): Promise<void> {
+    async store({ documents }: { documents: readonly Document[] }): Promise<void> {
       await storeAll(open(), documents)
     },
-    /** Makes ready to write each document again, on the condition that it did not change meanwhile. */
-    async prepareUpdates({ documents }: { documents: readonly (Ref & { text: string })[] }): Promise<void> {
-      const revisions = await revisionsOf(open(), documents)
-      waiting = documents.map(({ text, ...ref }, n) => ({
-        requires: [{ ...ref, revision: revisions[n] ?? 0 }],
-        writes: [{ ...ref, text }],
-      }))
+    /** Makes ready to write each group again in one transaction, unless its first document changed meanwhile. */
+    async prepareUpdates({ groups }: { groups: readonly (readonly Document[])[] }): Promise<void> {
+      const firsts = groups.flatMap(([first]) => first ?? [])
+      const revisions = await revisionsOf(open(), firsts)
+      waiting = groups.map((writes, n) => {
+        const { kind, project, id } = firsts[n] as Document
+        return { requires: [{ kind, project, id, revision: revisions[n] ?? 0 }], writes }
+      })
     },
     /** Sends what was made ready, at most for `ms`. */
     async load({ inFlight, ms }: { inFlight: number; ms: number }): Promise<RawLoaded> {

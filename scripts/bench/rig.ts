@@ -6,10 +6,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Connection } from '../../controller/etcd/connection.ts'
-import { keyOf } from '../../controller/etcd/keys.ts'
+import { keyOf, refOf } from '../../controller/etcd/keys.ts'
 import { requestOf } from '../../controller/etcd/transaction.ts'
 import { openOperator, type NatsOperator } from '../../controller/nats/operator.ts'
-import type { Kind, RawTransaction } from '../../controller/ports/backend.ts'
+import type { Kind, RawTransaction, Ref } from '../../controller/ports/backend.ts'
 import { openAuthority, type Authority } from '../../controller/security/ca.ts'
 import { systemClock } from '../../core/clock-system.ts'
 import { projectId, type ProjectId } from '../../core/ids.ts'
@@ -126,6 +126,29 @@ export async function countOf(connection: Connection, kind: Kind): Promise<numbe
   const key = keyOf({ kind, project, id: '' })
   const answer = await connection.range({ key, range_end: after(key), count_only: true })
   return Number(answer.count)
+}
+
+/** Pages of a listing: etcd's answers have a limit. */
+const pageSize = 1_000
+
+/** All of a kind that the project has in etcd. */
+export async function documentsOf(
+  connection: Connection,
+  kind: Kind,
+): Promise<(Ref & { readonly text: string })[]> {
+  const prefix = keyOf({ kind, project, id: '' })
+  const found: (Ref & { text: string })[] = []
+  for (let key = prefix, more = true; more;) {
+    const answer = await connection.range({ key, range_end: after(prefix), limit: pageSize })
+    for (const kv of answer.kvs) {
+      const ref = refOf(kv.key)
+      if (ref) found.push({ ...ref, text: kv.value.toString() })
+    }
+    const last = answer.kvs.at(-1)
+    more = answer.more && last !== undefined
+    if (last) key = Buffer.concat([last.key, Buffer.alloc(1)])
+  }
+  return found
 }
 
 /** The first key behind all that start with `prefix`. */
