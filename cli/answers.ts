@@ -55,7 +55,7 @@ export function failureOf(answer: Answer, { method, path }: { method: string; pa
   const field = text(body, 'field')
   const named = field !== '' && !said.includes(field) ? `${field}: ${said}` : said
   const message = named || `${server} answered ${status} to ${method} ${path}`
-  return new Failure(exits[status] ?? EXIT.failed, message, { hint: hintFor(answer), status })
+  return new Failure(exits[status] ?? EXIT.failed, message, { hint: hintFor(answer, said), status })
 }
 
 function bodyOf(content: string): unknown {
@@ -81,7 +81,7 @@ function kindOf({ headers, text }: Answer): string {
     : `with ${type === undefined ? 'something' : type} that is no JSON: ${start}`
 }
 
-function hintFor({ status, headers }: Answer): string | undefined {
+function hintFor({ status, headers }: Answer, said: string): string | undefined {
   const wait = headers['retry-after']
   switch (status) {
     case 401:
@@ -89,7 +89,7 @@ function hintFor({ status, headers }: Answer): string | undefined {
     case 403:
       return 'who you are and which role you have: firn whoami'
     case 409:
-      return wait === undefined ? undefined : `try again in ${wait} s`
+      return wait === undefined || said.includes(`${wait} s`) ? undefined : `try again in ${wait} s`
     case 429:
     case 503:
       return `try again in ${wait ?? 'a few'} s; GET /readyz says what the server is missing`

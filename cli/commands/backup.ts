@@ -91,7 +91,7 @@ const get: Command = {
         ['time', timeOf(backup)],
         ['level', field('curr_backup_level')],
         ['result', resultOf(backup)],
-        ['engine', [field('engine') || field('engine_name'), field('engine_version')].join(' ').trim()],
+        ['engine', field('engine_version') || field('engine') || field('engine_name')],
         ['repository', field('repository_id') || field('container')],
         ['read', bytesCell(at(backup, 'firn', 'stats', 'bytes_processed'))],
         ['added', bytesCell(at(backup, 'firn', 'stats', 'bytes_added'))],

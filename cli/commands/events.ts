@@ -44,21 +44,35 @@ const events: Command = {
 async function printNew(invocation: Invocation, signal: AbortSignal): Promise<void> {
   const { api, flags, io, out } = invocation
   let isBroken = false
+  let timer: NodeJS.Timeout | undefined
+  const isBack = () => {
+    clearTimeout(timer)
+    if (isBroken) out.note('connected again')
+    isBroken = false
+  }
   const happenings = follow(api(), {
     progress: flags.has('progress'),
     after: flags.text('after'),
     signal,
     pace: io.pace,
+    // A server that has no events itself takes connections and ends them at once: one that lasts is one that works.
     onOpen: () => {
-      if (isBroken) out.note('connected again')
-      isBroken = false
+      timer = setTimeout(isBack, io.pace.quietMs)
     },
     onBreak: ({ message }) => {
+      clearTimeout(timer)
       if (!isBroken) out.note(`${message}; trying again`)
       isBroken = true
     },
   })
-  for await (const happening of happenings) out.line(shown(happening, invocation))
+  try {
+    for await (const happening of happenings) {
+      isBack()
+      out.line(shown(happening, invocation))
+    }
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** The stream has no end: what is stored is all there once nothing came for a moment. */

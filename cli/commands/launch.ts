@@ -27,7 +27,7 @@ const up: Launcher = {
     ['firn up', 'One server and three agents, REST on http://127.0.0.1:9090'],
     ['firn up --agents 5 --ready-file ready.json', 'Five agents, and a file for scripts to wait for'],
   ],
-  launch: async (args) => (await load('../../scripts/up/main.ts')).main(args),
+  launch: async (args) => (await import('../../scripts/up/main.ts')).main(args),
 }
 
 const server: Launcher = {
