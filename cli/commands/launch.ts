@@ -86,7 +86,11 @@ const demo: Launcher = {
   summary: 'Back up three nodes in one session, restore the set and compare it, on real parts',
   details: 'Everything runs on this machine in a temporary folder, and is gone afterwards.',
   args: [],
-  options: [],
+  options: [
+    { name: 'keep', help: 'leave the folder with trees, data and restored files' },
+    { name: 'small', help: 'less of everything' },
+    { name: 'json', help: 'the outcome as JSON on standard output; everything else goes to standard error' },
+  ],
   examples: [['firn demo', 'The whole round, with a table at its end']],
   launch: async (args) => (await load('../../scripts/demo/main.ts')).main(args),
 }

@@ -17,6 +17,7 @@ import { freePort, isFree } from './ports.ts'
 import { Problem } from './problem.ts'
 import { endProcesses, stackVariable, type Marks } from './processes.ts'
 import { StackProcess, type Crash, type Recipe } from './process.ts'
+import { removeFolder } from './remove.ts'
 import { serverRecipe } from './server.ts'
 
 export interface StackOptions {
@@ -38,8 +39,8 @@ export interface StackOptions {
   readonly etcdArgs?: readonly string[]
   /** More variables for every process. */
   readonly env?: Readonly<Record<string, string>>
-  /** The data directory goes when the stack does, also when this process is killed. */
-  readonly removeData?: boolean
+  /** A folder that goes when the stack does, also when this process is killed. */
+  readonly remove?: string
   /** Gives up the start. */
   readonly signal?: AbortSignal
   /** Told what is being done, a few words at a time. */
@@ -284,8 +285,8 @@ class OpenStack implements Stack {
   }
 
   #charge() {
-    const { data } = this.layout
-    return { marks: this.#marks(), ...(this.#options.removeData === true ? { remove: data } : {}) }
+    const { remove } = this.#options
+    return { marks: this.#marks(), ...(remove === undefined ? {} : { remove }) }
   }
 
   #tellGuard(): void {
@@ -306,11 +307,11 @@ class OpenStack implements Stack {
     this.#api?.close()
     const left = await endProcesses({ ...this.#marks(), started: [] })
     if (left.length > 0) say(`still there: ${left.map(({ pid }) => pid).join(', ')}`)
-    await written
+    await written.catch(() => {})
     await this.#guard.end()
+    await rm(this.layout.marksFile, { force: true })
     this.#lock[Symbol.dispose]()
-    if (this.#options.removeData === true)
-      await rm(this.layout.data, { recursive: true, force: true, maxRetries: 5 })
+    if (this.#options.remove !== undefined) removeFolder(this.#options.remove)
   }
 }
 

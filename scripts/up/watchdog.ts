@@ -1,8 +1,8 @@
 // A process of its own that outlives a launcher which was killed, and ends what that had started. The launcher holds the
 // other end of its standard input: when that closes, however it came to it, all of the stack has to go.
-import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { endProcesses, type Marks } from './processes.ts'
+import { removeFolder } from './remove.ts'
 
 /** What the launcher tells, one JSON line each: the whole of it, every time. */
 export interface Charge {
@@ -24,6 +24,6 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 if (charge !== undefined) {
   const left = await endProcesses(charge.marks)
-  if (charge.remove !== undefined) rmSync(charge.remove, { recursive: true, force: true, maxRetries: 5 })
+  if (charge.remove !== undefined) removeFolder(charge.remove)
   process.exitCode = left.length === 0 ? 0 : 1
 }
