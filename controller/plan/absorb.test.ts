@@ -89,7 +89,7 @@ describe('a report that cannot be placed', () => {
       applied: ['foreign'],
     })
     const outcome = take(running, said(whole, { client: 'node2' }))
-    expect(outcome).toEqual({ run: running, backups: [], applied: ['foreign'] })
+    expect(outcome).toEqual({ run: running, backups: [], engineIds: new Map(), applied: ['foreign'] })
   })
 })
 
