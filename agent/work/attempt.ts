@@ -29,8 +29,8 @@ export interface AttemptTools {
   readonly children: ChildLedger
   log(line: LogLine): void
   progress(progress: Progress): void
-  /** Resolves when the journal has it, or cannot. */
-  ended(report: StepReport, retry: boolean): Promise<void>
+  /** Resolves when the journal has it, or cannot; at once for the last step of the attempt. */
+  ended(report: StepReport, retry: boolean, last: boolean): Promise<void>
 }
 
 /**
@@ -54,7 +54,9 @@ export async function runAttempt(order: Order, tools: AttemptTools): Promise<Rep
     const tries = standing(order, steps)[next.step]?.tries ?? 1
     const task = order.tasks[next.step]
     const retry = done.result === 'failed' && retryable && task !== undefined && mayRetry(task, tries)
-    await tools.ended(done, retry)
+    // The attempt's outcome holds its last step, and is synced with it.
+    const last = retry || nextOf(order, steps).do === 'end'
+    await tools.ended(done, retry, last)
     const stopped = tools.stop()
     // What ended well in spite of the stop has ended well.
     if (stopped && (done.result === 'aborted' || done.result === 'lost')) return report(stopped.end)

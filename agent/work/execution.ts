@@ -62,8 +62,10 @@ export async function execute(seat: Seat, tools: ExecutionTools): Promise<Report
     stop: () => seat.stopped,
     children: book.ledger(order.run, order.attempt),
     progress: (progress) => tools.line()?.send({ type: 'progress', progress }),
-    async ended(step, retry) {
-      await book.save({ type: 'step', run: order.run, attempt: order.attempt, report: step, retry })
+    async ended(report, retry, last) {
+      const entry = { type: 'step', run: order.run, attempt: order.attempt, report, retry } as const
+      if (last) book.jot(entry)
+      else await book.save(entry)
     },
   })
   const result = overall(report.steps.map((step) => step.result))
