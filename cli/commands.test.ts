@@ -275,6 +275,15 @@ describe('creating', () => {
     expect(bodies()).toHaveLength(2)
   })
 
+  it('gives a document the id that it names', async () => {
+    server.json('POST /v1/jobs/nightly', { job_id: 'nightly' }, 201)
+    server.json('POST /v1/sessions/web', { session_id: 'web' }, 201)
+    const job = '{"job_id": "nightly", "client_id": "a", "job_actions": []}'
+    expect((await call('job create -f -', { stdin: job })).stdout).toBe('job nightly created\n')
+    const session = '{"session_id": "web", "schedule": {}}'
+    expect((await call('session create -f -', { stdin: session })).stdout).toBe('session web created\n')
+  })
+
   it('names file and line of what it cannot read, and sends nothing', async () => {
     const says = async (stdin: string) => {
       const { code, stderr } = await call('job create -f -', { stdin })

@@ -151,6 +151,8 @@ export class Api {
           headers: {
             ...headers,
             'user-agent': 'firn',
+            // Freezer's v1 shows a user's own documents; an operator looks after the project's.
+            'firn-scope': 'project',
             ...(this.#options.token === undefined ? {} : { 'x-auth-token': this.#options.token }),
             ...(key === undefined ? {} : { 'idempotency-key': key }),
             ...(text === undefined

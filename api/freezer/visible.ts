@@ -6,9 +6,15 @@ interface Owned {
   readonly user: string
 }
 
-/** v1 is per user: what others of the project own is not there for them. */
+/**
+ * v1 is per user: what others of the project own is not there for them, unless the request says `Firn-Scope: project`, which no
+ * Freezer client does.
+ */
+const isPersonal = (ask: Ask, version: Version): boolean =>
+  version === 'v1' && ask.http.req.header('firn-scope') !== 'project'
+
 export const sees = (ask: Ask, version: Version, document: Owned): boolean =>
-  version === 'v2' || document.user === ask.caller.user
+  !isPersonal(ask, version) || document.user === ask.caller.user
 
 /** Only what the caller sees. */
 export function* seen<T extends Owned>(
@@ -17,7 +23,8 @@ export function* seen<T extends Owned>(
   stored: Iterable<{ readonly value: T }>,
 ): IterableIterator<T> {
   const { user } = ask.caller
-  for (const { value } of stored) if (version === 'v2' || value.user === user) yield value
+  const personal = isPersonal(ask, version)
+  for (const { value } of stored) if (!personal || value.user === user) yield value
 }
 
 /** The document if it is there for the caller. Throws Fault('not_found'). */

@@ -153,12 +153,13 @@ const create: Command = {
     ['generate-jobs | firn job create -f - -o name', 'Jobs from standard input; prints their ids'],
   ],
   async run({ api, flags, out, io }) {
-    const id = flags.text('id')
+    const named = flags.text('id')
     const documents = await readDocuments(flags.needed('file'), io)
-    if (id !== undefined && documents.length > 1)
+    if (named !== undefined && documents.length > 1)
       throw usage(`--id names one job, and the file holds ${documents.length}`)
     for (const document of documents) {
-      const answer = object(await api().post(id === undefined ? '/v1/jobs' : path`/v1/jobs/${id}`, document))
+      const id = named ?? text(document, 'job_id')
+      const answer = object(await api().post(id === '' ? '/v1/jobs' : path`/v1/jobs/${id}`, document))
       out.done(answer, idOf(answer), `job ${idOf(answer)} created`)
     }
     return EXIT.ok

@@ -107,7 +107,9 @@ const create: Command = {
     const documents = file === undefined ? [{ schedule: {} }] : await readDocuments(file, io)
     for (const document of documents) {
       const body = { ...document, ...(description === undefined ? {} : { description }) }
-      const answer = object(await api().post('/v1/sessions', body))
+      const own = text(document, 'session_id')
+      const target = own === '' ? '/v1/sessions' : path`/v1/sessions/${own}`
+      const answer = object(await api().post(target, body))
       const id = idOf(answer)
       for (const job of flags.all('job'))
         await api().request({ method: 'PUT', path: path`/v1/sessions/${id}/jobs/${job}` })

@@ -86,6 +86,16 @@ describe('documents', () => {
       user_id: 'u-admin',
     })
   })
+
+  it('of the whole project are there in v1 for who asks for that', async () => {
+    const { ask, token } = await startApi()
+    const colleague = await token('operator', 'u-bob')
+    await ask('POST', '/v1/jobs/j', smallJob('n1'))
+    const scope = { 'firn-scope': 'project' }
+    const { json } = await ask('GET', '/v1/jobs', undefined, colleague, scope)
+    expect(json.jobs).toMatchObject([{ job_id: 'j' }])
+    expect((await ask('GET', '/v1/jobs/j', undefined, colleague, scope)).status).toBe(200)
+  })
 })
 
 describe('every answer', () => {
