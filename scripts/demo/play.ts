@@ -132,7 +132,7 @@ async function prepare(stage: Stage, stack: Stack, { voice, small }: PlayOptions
   const mixed = await voice.step(
     'trees',
     () => makeTrees(stage, sizeOf(small)),
-    () => stage.nodes.map(({ client, about }) => `${client} (${about})`).join(', '),
+    () => stage.nodes.map(({ client, about }) => `${client}: ${about}`).join('; '),
   )
   const live = stage.nodes.find(({ isStatic }) => !isStatic)
   const writer = await startWriter(live?.tree ?? '', stack.env)

@@ -37,7 +37,7 @@ export interface Stage {
 const usual: MixedSize = {
   smallFiles: 2_000,
   largeFiles: 3,
-  largeBytes: 24 * 2 ** 20,
+  largeBytes: 72 * 2 ** 20,
   sparseBytes: 128 * 2 ** 20,
 }
 const small: MixedSize = { smallFiles: 120, largeFiles: 1, largeBytes: 2 * 2 ** 20, sparseBytes: 4 * 2 ** 20 }
@@ -60,11 +60,11 @@ export async function openStage(): Promise<Stage> {
   const common = { paths: [path.join(base, 'trees')], targets: [restored], drainSeconds: 0 }
   const nodes: Node[] = [
     {
-      ...{ client: 'source', about: "the repository's own files", tree: tree('source'), isStatic: true },
+      ...{ client: 'source', about: "the repository's files", tree: tree('source'), isStatic: true },
       agent: { client: 'source', ...common },
     },
     {
-      ...{ client: 'mixed', about: 'small, large, sparse, linked, odd', tree: tree('mixed'), isStatic: true },
+      ...{ client: 'mixed', about: 'all that is odd', tree: tree('mixed'), isStatic: true },
       agent: { client: 'mixed', ...common, ...(other ? { uid: otherUid, ...other } : {}) },
     },
     {

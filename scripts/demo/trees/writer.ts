@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { recordOf } from './records.ts'
 
 /** Files written to in turn, and how many records until a file is left and a new one begun. */
-const [filesAtOnce, recordsEach] = [6, 400]
+const [filesAtOnce, recordsEach] = [6, 200]
 const [payloadMin, payloadMax] = [40, 4_000]
 /** Records between two pauses, and the pause in milliseconds. */
-const [burst, pauseMs] = [4, 5]
+const [burst, pauseMs] = [2, 10]
 
 interface Open {
   readonly fd: number
