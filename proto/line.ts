@@ -1,3 +1,4 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { Fault } from '../core/fault.ts'
 import type { ToAgent, ToServer } from '../core/link.ts'
 import * as wire from './gen/firn/v1/agent.ts'
@@ -23,9 +24,28 @@ export type Received<T> =
 
 /** Bytes to hand to gRPC. Throws for numbers that the field of the message cannot hold: a bug of the caller. */
 export const encodeToAgent = (message: ToAgent): Buffer =>
-  Buffer.from(wire.ToAgent.encode(wireFromToAgent(message)).finish())
+  encoded((scratch) => wire.ToAgent.encode(wireFromToAgent(message), scratch))
 export const encodeToServer = (message: ToServer): Buffer =>
-  Buffer.from(wire.ToServer.encode(wireFromToServer(message)).finish())
+  encoded((scratch) => wire.ToServer.encode(wireFromToServer(message), scratch))
+
+/** Memory that is kept for the next message at most. Bytes. */
+const scratchMax = 64 * 1024
+
+/** One for all messages: a new one, growing by doubling, takes longer than all the rest of encoding an order. */
+let scratch = new BinaryWriter()
+
+function encoded(write: (scratch: BinaryWriter) => BinaryWriter): Buffer {
+  let whole = false
+  try {
+    // A copy, so that the writer can go on with its own.
+    const { buffer, byteOffset, byteLength } = write(scratch).finish()
+    whole = byteLength <= scratchMax
+    return Buffer.from(buffer, byteOffset, byteLength)
+  } finally {
+    // What a message left behind that could not be written must not get into the next one.
+    if (!whole) scratch = new BinaryWriter()
+  }
+}
 
 /** Reads what a peer sent, whatever it is. Never throws. */
 export const decodeToServer = (bytes: Uint8Array): Received<ToServer> =>

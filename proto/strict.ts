@@ -38,9 +38,9 @@ export const textOf = (text: string): string | undefined => (text === '' ? undef
 
 /** The fields that have a value: core's optional fields are absent rather than undefined. */
 export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
+  const there: { [K in keyof T]?: T[K] } = {}
+  for (const key in fields) if (fields[key] !== undefined) there[key] = fields[key]
+  return there as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
 
 /** A path as core has it: text, and the exact bytes when text cannot hold them. */
