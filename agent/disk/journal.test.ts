@@ -27,8 +27,10 @@ function open(folder: string, disk: Disk = realDisk) {
   }
 }
 
+type Faulty = { -readonly [K in keyof Disk]: Disk[K] } & { calls: number }
+
 /** A disk whose n-th operation (counted from 1) fails, once or from then on. */
-function failing(nth: number, forHowLong: 'once' | 'ever'): Disk & { calls: number } {
+function failing(nth: number, forHowLong: 'once' | 'ever'): Faulty {
   const guard = <A extends unknown[], R>(work: (...args: A) => R) =>
     function (...args: A): R {
       disk.calls++
@@ -205,6 +207,26 @@ describe('when the disk fails', () => {
       const { kept } = await play(dir.path, failing(nth, 'ever'))
       expect(runsIn(dir.path), `from operation ${nth}`).toEqual(expect.arrayContaining(kept))
     }
+  })
+
+  it('has what its owner kept in spite of a failure with the next entry', async () => {
+    await using dir = await tempDir()
+    const held = [markOf(1)]
+    const disk = failing(Infinity, 'once')
+    await using journal = new FileJournal(dir.path, () => held, disk)
+    await journal.repair()
+    // Half a line gets to the disk, and then there is no room.
+    const { write } = disk
+    disk.write = (fd, bytes) => {
+      disk.write = write
+      realDisk.write(fd, bytes.subarray(0, 20))
+      throw new Error('no space left on device')
+    }
+    await expect(journal.append(markOf(2))).rejects.toThrow('cannot be written')
+    expect(readJournal(dir.path)).toMatchObject({ torn: false, entries: [markOf(1)] })
+    held.push(markOf(2))
+    await journal.append(markOf(3))
+    expect(runsIn(dir.path)).toEqual(['r1', 'r2', 'r3'])
   })
 
   it('writes down what was held back, once the disk is there again', async () => {
