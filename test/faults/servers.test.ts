@@ -22,11 +22,11 @@ describe('servers that are killed', () => {
       const folder = await randomTree(world.dir.join('data-1'), 3)
       const run = await world.run(await world.backupJob('node-1', folder, 512))
       await world.untilSaving(run)
-      await Promise.all([world.process('server-1').crash(), world.process('server-2').crash()])
+      await world.crash('server-1', 'server-2')
 
       await eventually(() => world.undelivered('node-1').includes(`${run}.1`), { withinMs: 60_000 })
 
-      await Promise.all([world.process('server-1').start(), world.process('server-2').start()])
+      await world.start('server-1', 'server-2')
       const over = await world.untilState(run, 'finished')
       expect(over).toMatchObject({ result: 'success', attempt: 1, steps: [{ tries: 1 }] })
       const [step] = over.steps
@@ -49,12 +49,12 @@ describe('servers that are killed', () => {
         [0, 1],
         [1, 0],
       ] as const) {
-        await world.process(nameOf(dies)).crash()
+        await world.crash(nameOf(dies))
         for (const [index, client] of world.stack.clients.entries()) {
           await world.untilLine(client, 'up', stays)
           await world.untilState(runs[index] ?? '', 'running', stays)
         }
-        await world.process(nameOf(dies)).start()
+        await world.start(nameOf(dies))
       }
       await world.counter.release()
       for (const run of runs) {
@@ -108,7 +108,7 @@ describe('a leader that is killed right after a session was started', () => {
       world.process(nameOf(leads)).kill('SIGSTOP')
       const started = await world.must('POST', `/v1/sessions/${id}/start`, {}, other)
       expect(started).toMatchObject({ tag: 1, phase: 'preparing' })
-      await world.process(nameOf(leads)).crash()
+      await world.crash(nameOf(leads))
 
       const { set, runs } = await untilEnded(id, other)
       expect(set).toMatchObject({
@@ -117,7 +117,7 @@ describe('a leader that is killed right after a session was started', () => {
       })
       for (const run of runs) expect(world.counter.of(run)).toEqual(['1 start', '1 end'])
       expect(set.start_skew_us).toEqual(expect.any(Number))
-      await world.process(nameOf(leads)).start()
+      await world.start(nameOf(leads))
       await world.expectAllSettled()
     },
     perTest,
@@ -129,11 +129,11 @@ describe('a leader that is killed right after a session was started', () => {
       const { id } = await session()
       const leads = await world.leader()
       await world.must('POST', `/v1/sessions/${id}/start`, {}, leads)
-      await world.process(nameOf(leads)).crash()
+      await world.crash(nameOf(leads))
       const { set, runs } = await untilEnded(id, 1 - leads)
       expect(set.result).toBe('success')
       for (const run of runs) expect(world.counter.of(run)).toEqual(['1 start', '1 end'])
-      await world.process(nameOf(leads)).start()
+      await world.start(nameOf(leads))
       await world.expectAllSettled()
     },
     perTest,

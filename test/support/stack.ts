@@ -79,6 +79,23 @@ export class TestStack implements AsyncDisposable {
     return this.stack.process(name)
   }
 
+  /** Kills processes as a crash does, all at once. */
+  async crash(...names: string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.process(name).crash()))
+  }
+
+  /** Starts processes and waits until they are ready. */
+  async start(...names: string[]): Promise<void> {
+    const starts = names.map((name) =>
+      this.process(name)
+        .start()
+        .catch((cause: unknown) => {
+          throw new Error([String(cause), ...this.process(name).tail()].join('\n'), { cause })
+        }),
+    )
+    await Promise.all(starts)
+  }
+
   /** One request to one of the servers, the first one when nothing else is said. */
   async ask(method: string, where: string, body?: unknown, server = 0): Promise<Answer> {
     const begun = performance.now()
@@ -177,7 +194,7 @@ export class TestStack implements AsyncDisposable {
   async heal(): Promise<void> {
     for (const process of this.stack.processes.values()) {
       process.kill('SIGCONT')
-      await process.start()
+      await this.start(process.name)
     }
     for (const server of this.stack.urls.keys()) {
       await eventually(
@@ -238,7 +255,7 @@ export class TestStack implements AsyncDisposable {
     await this.process(name).stop()
     const config: object = JSON.parse(await readFile(file, 'utf8'))
     await writeFile(file, JSON.stringify({ ...config, ...settings }))
-    await this.process(name).start()
+    await this.start(name)
   }
 
   /** Locks that lie in the repositories of a client, by the word of restic itself. */

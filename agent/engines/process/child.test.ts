@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { realClock } from '../../../test/support/real-clock.ts'
+import { tempDir } from '../../../test/support/temp.ts'
 import type { ChildLedger } from '../../ports/engine.ts'
 import { launch, type Child, type Launch } from './child.ts'
 import { childEnvironment } from './environment.ts'
@@ -9,6 +11,7 @@ import { commandLadder, resticLadder } from './ladder.ts'
 import { follow } from './lines.ts'
 import { endOrphans, findOrphans } from './orphans.ts'
 import { bytesReadBy, groupLives, liveProcesses, parseStat, processStat } from './proc.ts'
+import { lastingOutputs } from './pipes.ts'
 import { findProgram, priorityPrefix } from './program.ts'
 
 function ledger() {
@@ -39,6 +42,27 @@ async function outputOf(child: Child): Promise<string[]> {
 }
 
 describe('a child process', () => {
+  it('can write to lasting outputs when nobody reads them any more', async () => {
+    await using dir = await tempDir('pipes')
+    const start_ = async (lasting: boolean) => {
+      using outputs = lasting ? await lastingOutputs(dir.path) : undefined
+      // Only when its outputs are torn away it says so, by the way it ends.
+      const script = 'read go < "$1"; echo one; echo two; exit 7'
+      const args = ['-c', script, 'sh', dir.join(`go-${lasting}`)]
+      execFileSync('mkfifo', [dir.join(`go-${lasting}`)])
+      return start({ ...shell(''), args, ...(outputs === undefined ? {} : { pipes: outputs.pipes }) })
+    }
+    for (const [lasting, exit] of [
+      [true, { is: 'exited', code: 7 }],
+      [false, { is: 'signalled', signal: 'SIGPIPE' }],
+    ] as const) {
+      const child = await start_(lasting)
+      for (const { stream } of child.outputs) stream.destroy()
+      fs.writeFileSync(dir.join(`go-${lasting}`), 'go\n')
+      expect(await child.ended).toEqual(exit)
+    }
+  })
+
   it('has a group of its own, no input, a small environment, and is in the ledger before it is read', async () => {
     process.env['RESTIC_PASSWORD'] = 'inherited'
     process.env['AWS_SECRET_ACCESS_KEY'] = 'inherited'

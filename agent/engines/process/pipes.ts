@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
+import type { ChildPipes } from './child.ts'
 
 const run = promisify(execFile)
 const makeWithinMs = 10_000
@@ -17,12 +18,13 @@ export class Pipe implements Disposable {
   #read: number | undefined
   #write: number | undefined
 
-  constructor(file: string) {
+  /** `lasting`: whoever has the writing end can write to it, even when no reader is left. */
+  constructor(file: string, lasting: boolean) {
     // Opened for both, a FIFO lets the single ends be opened without waiting for one another.
     const both = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_NONBLOCK)
     try {
       this.#read = fs.openSync(file, fs.constants.O_RDONLY)
-      this.#write = fs.openSync(file, fs.constants.O_WRONLY)
+      this.#write = fs.openSync(file, lasting ? fs.constants.O_RDWR : fs.constants.O_WRONLY)
     } finally {
       fs.closeSync(both)
     }
@@ -60,18 +62,44 @@ export class Pipe implements Disposable {
 }
 
 /** New pipes. Their names live in `folder` only while they are opened. Throws what mkfifo or the file system says. */
-export async function openPipes(count: number, folder: string): Promise<Pipe[]> {
+export async function openPipes(count: number, folder: string, lasting = false): Promise<Pipe[]> {
   const dir = fs.mkdtempSync(path.join(folder, 'pipes-'))
   const pipes: Pipe[] = []
   try {
     const files = Array.from({ length: count }, (_, at) => path.join(dir, String(at)))
     await run('mkfifo', ['-m', '600', ...files], { timeout: makeWithinMs, killSignal: 'SIGKILL' })
-    for (const file of files) pipes.push(new Pipe(file))
+    for (const file of files) pipes.push(new Pipe(file, lasting))
     return pipes
   } catch (error) {
     for (const pipe of pipes) pipe[Symbol.dispose]()
     throw error
   } finally {
     fs.rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Outputs for a child that has to outlive this process: it holds them open itself, so that it is not ended by SIGPIPE
+ * before it can tidy up. Dispose it once the child is started. undefined where no pipes can be made; then it has to do
+ * without.
+ */
+export async function lastingOutputs(
+  folder: string,
+): Promise<({ readonly pipes: ChildPipes } & Disposable) | undefined> {
+  let stdout: Pipe | undefined, stderr: Pipe | undefined
+  try {
+    ;[stdout, stderr] = await openPipes(2, folder, true)
+  } catch {
+    return undefined
+  }
+  if (stdout === undefined || stderr === undefined) return undefined
+  const outputs = [
+    { name: 'stdout', stream: stdout.reader() },
+    { name: 'stderr', stream: stderr.reader() },
+  ]
+  const ends = [stdout, stderr]
+  return {
+    pipes: { stdin: 'ignore', stdout: stdout.write, stderr: stderr.write, outputs },
+    [Symbol.dispose]: () => ends.forEach((end) => end.closeWrite()),
   }
 }

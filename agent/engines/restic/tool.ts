@@ -5,6 +5,7 @@ import type { RepositoryAccess } from '../../../core/link.ts'
 import type { EngineContext } from '../../ports/engine.ts'
 import { launch } from '../process/child.ts'
 import { childEnvironment, defaultPath, tidyVariable } from '../process/environment.ts'
+import { lastingOutputs } from '../process/pipes.ts'
 import { findProgram } from '../process/program.ts'
 import type { Failure } from './failures.ts'
 import type { Call, ToolContext } from './call.ts'
@@ -67,8 +68,11 @@ export class Restic {
       ...(uploadKiBs === undefined ? [] : ['--limit-upload', String(uploadKiBs)]),
       ...(downloadKiBs === undefined ? [] : ['--limit-download', String(downloadKiBs)]),
     ]
+    // Killed under it, the agent must not leave it to die of a broken pipe with its lock in the repository.
+    using outputs = await lastingOutputs(context.stateDir)
     const launched = await launch(
       {
+        ...(outputs === undefined ? {} : { pipes: outputs.pipes }),
         program: this.#file,
         args: [...limits, ...call.args],
         env: childEnvironment(
@@ -89,6 +93,7 @@ export class Restic {
       context,
     )
     if (!launched.ok) {
+      for (const { stream } of outputs?.pipes.outputs ?? []) stream.destroy()
       const passing = launched.code === 'EAGAIN' || launched.code === 'ENOMEM'
       return failed(passing ? 'unknown' : 'config', launched.text)
     }
