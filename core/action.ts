@@ -34,9 +34,6 @@ export interface Limits {
   readonly ioLevel?: number
 }
 
-/** `auto`: full without a parent, else incremental. `full` reads every file again. */
-export type BackupMode = 'full' | 'incremental' | 'auto'
-
 export type Action =
   | {
       readonly do: 'backup'

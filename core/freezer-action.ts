@@ -192,11 +192,18 @@ const factors: Record<string, number> = { '': 1, K: 1_024, M: 1_048_576, G: 1_07
 
 /** Freezer's rates: bytes a second, `10K`, `120M`; -1 for none. As KiB a second, at least 1. */
 function rateOf(freezer: JsonObject, key: string): number | undefined {
-  const value = freezer[key]
-  if (value === undefined || value === null || value === '' || Number(value) < 0) return undefined
+  const value = wordOf(freezer, key)
+  if (value === undefined || Number(value) < 0) return undefined
   const [, number, unit] =
-    /^(\d+(?:\.\d+)?)([KMG]?)$/.exec(String(value)) ?? refuse(`${key}: is no rate`, 'bad_action')
+    /^(\d+(?:\.\d+)?)([KMG]?)$/.exec(value) ?? refuse(`${key}: is no rate`, 'bad_action')
   return Math.max(1, Math.round((Number(number) * (factors[unit ?? ''] ?? 1)) / 1_024))
+}
+
+/** A text, a number or a flag, as text. */
+function wordOf(freezer: JsonObject, key: string): string | undefined {
+  const value = freezer[key]
+  if (absent(value)) return undefined
+  return typeof value === 'object' ? refuse(`${key}: must be a single value`, 'bad_action') : String(value)
 }
 
 const absent = (value: Json | undefined): boolean => value === undefined || value === null || value === ''
@@ -219,10 +226,8 @@ function listOf(freezer: JsonObject, key: string): string[] {
 
 /** Freezer's documents hold booleans as true, "true", "True", 1 and "". */
 function flagOf(freezer: JsonObject, key: string): boolean | undefined {
-  const value = freezer[key]
-  if (absent(value)) return undefined
-  if (typeof value === 'boolean') return value
-  return ['true', '1', 'yes'].includes(String(value).toLowerCase())
+  const value = wordOf(freezer, key)
+  return value === undefined ? undefined : ['true', '1', 'yes'].includes(value.toLowerCase())
 }
 
 function wholeOf(freezer: JsonObject, key: string): number | undefined {

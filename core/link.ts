@@ -1,6 +1,6 @@
 import type { Instant } from './clock.ts'
 import type { ClientId, JobId, ProjectId, RepositoryId, RunId, SessionId, Slot } from './ids.ts'
-import type { Reason, Started, StepReport, Task } from './run.ts'
+import type { Reason, StepReport, Task } from './run.ts'
 
 /**
  * What travels between a server and an agent, as core values: `proto/wire.ts` turns them into messages and back. The
@@ -193,7 +193,6 @@ export interface StartedReading {
   readonly serverUs: number
   readonly errorUs: number
 }
-export type { Started }
 
 /** A question about a repository, answered from it while somebody waits. */
 export type Ask = {

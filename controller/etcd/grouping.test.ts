@@ -5,7 +5,7 @@ import { GroupedBackend } from './grouping.ts'
 
 const doc = (id: string) => ({ kind: 'job' as const, project: 'p', id })
 const write = (id: string, text = id): RawTransaction => ({ requires: [], writes: [{ ...doc(id), text }] })
-const require = (id: string): RawTransaction => ({
+const needing = (id: string): RawTransaction => ({
   requires: [{ ...doc(id), revision: 1 }],
   writes: [{ ...doc(`${id}-by`), text: '' }],
 })
@@ -84,7 +84,7 @@ describe('group commit', () => {
   it('keeps the order of those that concern the same document', async () => {
     const { field, grouped } = atAirfield()
     for (const text of ['1', '2', '3']) void grouped.commit(write('a', text))
-    void grouped.commit(require('a'))
+    void grouped.commit(needing('a'))
     void grouped.commit(write('b'))
     await settled()
     expect(field.departed).toEqual([['a=1', 'b=b']])

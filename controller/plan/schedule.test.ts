@@ -353,9 +353,10 @@ describe('a schedule, whatever the clock does', () => {
         for (
           let next = replan(schedule, firn, undefined, start).next;
           next !== undefined && next <= start + 2 * dayMs - stepMs;
-        )
-          (walked.push(next),
-            (next = replan(schedule, firn, { generation: 1, claimed: next }, later(next, 1)).next))
+        ) {
+          walked.push(next)
+          next = replan(schedule, firn, { generation: 1, claimed: next }, later(next, 1)).next
+        }
         expect(found).toEqual(walked)
       }),
       { numRuns: 60 },
