@@ -8,7 +8,8 @@ const file = z.string().min(1)
 const hostPort = z.string().regex(/^(\[[0-9a-f:]+\]|[\w.-]+):\d{1,5}$/i, 'must be host:port')
 const port = z.number().int().min(0).max(65_535)
 
-const form = z.strictObject({
+/** The file as its writer sees it; docs/server.md explains each option. */
+export const configForm = z.strictObject({
   /** Where the REST API listens. Port 0: any. */
   http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9_090) }).prefault({}),
   /** Where agents connect; `advertise` is what they are told when it differs. */
@@ -55,7 +56,7 @@ const form = z.strictObject({
 })
 
 /** A server's configuration; file names are absolute. */
-export type ServerConfig = z.infer<typeof form>
+export type ServerConfig = z.infer<typeof configForm>
 
 /** Reads a YAML (or JSON) file. Throws Fault('bad_request') naming the field, or the file when it cannot be read. */
 export async function readConfig(name: string): Promise<ServerConfig> {
@@ -76,7 +77,7 @@ export function parseConfig(text: string, base: string): ServerConfig {
   } catch (cause) {
     throw new Fault('bad_request', 'the configuration is no YAML', { cause })
   }
-  const parsed = form.safeParse(document)
+  const parsed = configForm.safeParse(document)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     throw badField(issue?.path.join('.') || 'configuration', issue?.message ?? 'is not valid')
