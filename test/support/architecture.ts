@@ -65,7 +65,9 @@ function cycles(files: SourceFile[]): string[] {
 }
 
 function zoneOf(path: string): Zone | undefined {
-  return ZONES.filter((zone) => isWithin(path, zone.path)).toSorted(
+  // A test lies in the zone of what it tests.
+  const tested = path.replace(/\.test\.ts$/, '.ts')
+  return ZONES.filter((zone) => isWithin(tested, zone.path)).toSorted(
     (a, b) => b.path.length - a.path.length,
   )[0]
 }
