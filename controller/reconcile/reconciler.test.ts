@@ -5,6 +5,7 @@ import type { Client } from '../../core/catalogue.ts'
 import type { Job, Session } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
+import { aSession } from '../../test/support/builders.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { ScriptedAgent } from '../../test/support/scripted-agent.ts'
 import { memoryStore } from '../memory/backend.ts'
@@ -133,17 +134,7 @@ async function session(
   jobs: string[],
   over: Partial<Session> = {},
 ): Promise<void> {
-  const value: Session = {
-    ...{ id: sessionId(id), project, user: caller.user, description: '', holdOffS: 0, tag: 0, schedule: {} },
-    ...{
-      jobs: jobs.map(jobId),
-      wanted: 'active',
-      plan: nothingPlanned,
-      createdAt: systemClock.now(),
-      version: 1,
-    },
-    ...over,
-  }
+  const value = aSession({ id: sessionId(id), jobs: jobs.map(jobId), holdOffS: 0, ...over })
   await server.state.commit({ requires: [], puts: [put('session', project, id, value)] })
 }
 
