@@ -4,8 +4,11 @@ import { actionId, backupId, repositoryId } from '../core/ids.ts'
 import type { Parent, Reason, Task } from '../core/run.ts'
 import { id, refuse } from './strict.ts'
 
-/** Checks a value found at a dotted path, and gives it as what it is. */
-type Check<T> = (value: unknown, at: string) => T
+/** Where a value was found, as a dotted path. undefined: nobody asked; only a refusal needs it, and making it takes time. */
+type At = string | undefined
+
+/** Checks a value and gives the same value as what it is. */
+type Check<T> = (value: unknown, at: At) => T
 
 /** A check for every key of `T`; one that may be absent has `optional` around it. */
 type Shape<T> = {
@@ -17,7 +20,7 @@ type Shape<T> = {
 const optional = <T>(check: Check<T>) => ({ optional: check })
 
 /** Only this value of the kind, or kinds, that this version knows. Another one is a newer server's. */
-function unsupported(at: string, what: unknown): never {
+function unsupported(at: At, what: unknown): never {
   throw new Fault('unsupported', `${at}: this agent does not know ${JSON.stringify(what)}`)
 }
 
@@ -38,27 +41,29 @@ const word =
 
 const list =
   <T>(check: Check<T>): Check<readonly T[]> =>
-  (value, at) =>
-    Array.isArray(value) ? value.map((item, i) => check(item, `${at}[${i}]`)) : refuse(`${at} is no list`)
+  (value, at) => {
+    if (!Array.isArray(value)) refuse(`${at} is no list`)
+    for (const [i, item] of value.entries()) check(item, at && `${at}[${i}]`)
+    return value as T[]
+  }
 
-function record(value: unknown, at: string): { readonly [key: string]: unknown } {
+function record(value: unknown, at: At): { readonly [key: string]: unknown } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(`${at} is no object`)
   return value as { readonly [key: string]: unknown }
 }
 
 /** An object with exactly these keys: one that is not known could change the meaning of the others. */
 function object<T>(shape: Shape<T>): Check<T> {
-  const checks = Object.entries<Check<unknown> | { readonly optional: Check<unknown> }>(shape)
+  const checks = Object.entries<Check<unknown> | { readonly optional: Check<unknown> }>(shape).map(
+    ([key, check]) =>
+      typeof check === 'function' ? { key, check, must: true } : { key, check: check.optional, must: false },
+  )
   return (value, at) => {
     const fields = record(value, at)
-    for (const key of Object.keys(fields)) if (!Object.hasOwn(shape, key)) unsupported(at, key)
-    const checked: { [key: string]: unknown } = {}
-    for (const [key, check] of checks) {
-      const here = `${at}.${key}`
-      if (typeof check === 'function') checked[key] = check(fields[key], here)
-      else if (fields[key] !== undefined) checked[key] = check.optional(fields[key], here)
-    }
-    return checked as T
+    for (const key in fields) if (!Object.hasOwn(shape, key)) unsupported(at, key)
+    for (const { key, check, must } of checks)
+      if (must || fields[key] !== undefined) check(fields[key], at && `${at}.${key}`)
+    return value as T
   }
 }
 
@@ -70,7 +75,7 @@ function either<T extends { readonly [K in Key]: string }, Key extends string>(
   return (value, at) => {
     const kind = record(value, at)[key]
     if (typeof kind !== 'string') refuse(`${at}.${key} is no text`)
-    if (!Object.hasOwn(kinds, kind)) unsupported(`${at}.${key}`, kind)
+    if (!Object.hasOwn(kinds, kind)) unsupported(at && `${at}.${key}`, kind)
     return (kinds as { readonly [word: string]: Check<T> })[kind]?.(value, at) ?? unsupported(at, kind)
   }
 }
@@ -193,5 +198,9 @@ export function tasksFromJson(json: string): readonly Task[] {
   } catch (cause) {
     refuse('tasks are no JSON', cause)
   }
-  return tasks(value, 'tasks')
+  try {
+    return tasks(value, undefined)
+  } catch {
+    return tasks(value, 'tasks') // the same again, to say where
+  }
 }
