@@ -102,8 +102,12 @@ function makeHandlers() {
         if (answered.size === lines.length) resolve()
       }
       tag++
+      const orders = lines.map((line) => orderFor(line, tag))
       const from = performance.now()
-      for (const line of lines) line.send({ type: 'order', order: orderFor(line, tag) })
+      for (const [n, line] of lines.entries()) {
+        const order = orders[n]
+        if (order) line.send({ type: 'order', order })
+      }
       await promise
       const ms = performance.now() - from
       clearTimeout(late)
