@@ -3,6 +3,7 @@ import type { Instant } from '../../core/clock.ts'
 import { isFault } from '../../core/fault.ts'
 import type { ClientId, ProjectId, ServerId } from '../../core/ids.ts'
 import type { Hello } from '../../core/link.ts'
+import { isEnrolled } from '../../core/select.ts'
 import { put, unchanged } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
 import type { LineBook } from './line-book.ts'
@@ -29,6 +30,9 @@ export class Clients {
     const { context } = this.#options
     for (;;) {
       const stored = context.state.get('client', project, id)
+      // Whoever was shut out or forgotten leaves at once; the line's end wakes this client again.
+      if (!isEnrolled(stored?.value))
+        this.#options.lines.line(project, id)?.close('its client may not connect any more')
       const wanted = stored && this.#wanted(stored.value)
       if (!stored || !wanted) return undefined
       try {

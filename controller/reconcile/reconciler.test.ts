@@ -12,6 +12,7 @@ import { memoryStore } from '../memory/backend.ts'
 import { put, ref } from '../state/documents.ts'
 import { State } from '../state/state.ts'
 import { cancelRun } from '../use-cases/cancel-run.ts'
+import { removeClient, revokeClient } from '../use-cases/clients.ts'
 import type { Caller, Context } from '../use-cases/context.ts'
 import { startRun } from '../use-cases/start-run.ts'
 import { startSession } from '../use-cases/start-session.ts'
@@ -314,6 +315,20 @@ describe('several servers', () => {
     await second.whenState(id, 'finished')
     await eventually(() => agent.committed.includes(`${id}.1`))
     expect(agent.started).toEqual([`${id}.1`])
+  })
+})
+
+describe('a client that may not connect any more', () => {
+  const shutOut = { revoked: revokeClient, forgotten: removeClient }
+
+  it.each(['revoked', 'forgotten'] as const)('loses its line at once when it is %s', async (how) => {
+    const { server, agent } = await world()
+    agent.connect(server.reconciler)
+    await eventually(() => server.state.get('client', project, 'n1')?.value.line.is === 'up')
+    await shutOut[how](server.context, caller, clientId('n1'))
+    await eventually(() => server.lines.line(project, clientId('n1')) === undefined)
+    await eventually(() => server.state.get('client', project, 'n1')?.value.line.is !== 'up')
+    expect(server.failures).toEqual([])
   })
 })
 
