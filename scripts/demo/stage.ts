@@ -40,7 +40,7 @@ const usual: MixedSize = {
   largeBytes: 72 * 2 ** 20,
   sparseBytes: 128 * 2 ** 20,
 }
-const small: MixedSize = { smallFiles: 120, largeFiles: 1, largeBytes: 2 * 2 ** 20, sparseBytes: 4 * 2 ** 20 }
+const small: MixedSize = { smallFiles: 120, largeFiles: 3, largeBytes: 2 * 2 ** 20, sparseBytes: 4 * 2 ** 20 }
 const seed = 20_260_401
 const startMs = 10_000
 

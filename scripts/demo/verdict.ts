@@ -82,8 +82,11 @@ export function wrongResults(set: Document, partial: ReadonlySet<string>): strin
   ]
 }
 
-/** What new metadata may take beside the changed bytes: directories are stored anew. */
-const metadataMax = 2 * 2 ** 20
+/**
+ * What may be new beside the changed bytes: directories are stored anew, and so is the piece of a file that a change lies
+ * in; restic cuts files into pieces of 8 MiB at most.
+ */
+const overheadMax = 10 * 2 ** 20
 
 /** What contradicts that the second backup took only what had changed since the first. */
 export function wrongIncrement(
@@ -97,7 +100,8 @@ export function wrongIncrement(
   if (based.parent !== first.backup) wrong.push(`the second backup of ${client} is not based on the first`)
   if (!((based.level ?? 0) > 0))
     wrong.push(`the second backup of ${client} is of level ${based.level ?? 'none'}`)
-  if (changedBytes !== undefined && second.bytesAdded > changedBytes + metadataMax)
+  if (changedBytes === undefined) return wrong
+  if (second.bytesAdded > Math.min(changedBytes + overheadMax, first.bytesAdded / 2))
     wrong.push(
       `the second backup of ${client} added ${second.bytesAdded} bytes for ${changedBytes} changed ones`,
     )
