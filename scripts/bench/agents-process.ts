@@ -62,6 +62,10 @@ function makeHandlers() {
     takeStarts(): number[] {
       return agents.flatMap(({ startedAt }) => startedAt.splice(0))
     },
+    /** How wrong the instants of those starts were placed. Microseconds. */
+    takeMisplaced(): number[] {
+      return agents.flatMap(({ misplacedUs }) => misplacedUs.splice(0))
+    },
     takeBareStarts(): number[] {
       return bare.flatMap(({ startedAt }) => startedAt.splice(0))
     },

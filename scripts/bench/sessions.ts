@@ -47,6 +47,7 @@ interface Start {
   readonly rangeMs: number
   readonly untilStartedMs: number
   readonly skewMs: number
+  readonly misplacedMs: number
 }
 
 async function run({ quick, say }: BenchmarkOptions): Promise<Findings> {
@@ -88,10 +89,12 @@ async function run({ quick, say }: BenchmarkOptions): Promise<Findings> {
     const set = await ask<SetDocument>(server, rig, 'POST', `/v1/sessions/${session}/start`, {})
     await allStarted(sims)
     const starts = await startsOf('takeStarts')
+    const misplaced = (await Promise.all(sims.map((sim) => sim.ask('takeMisplaced', undefined)))).flat()
     const ended = await endOf(set.tag)
     if (ended.result !== 'success') wrong.push(`set ${set.tag} ended ${String(ended.result)}`)
     const start = {
       ...{ spreadMs: spreadOf(starts), rangeMs: rangeOf(starts), skewMs: (ended.start_skew_us ?? 0) / 1_000 },
+      misplacedMs: quantile(misplaced, 0.99) / 1_000,
       untilStartedMs: (quantile(starts, 1) - fromUs) / 1_000,
     }
     known.push(start)
@@ -140,6 +143,10 @@ async function run({ quick, say }: BenchmarkOptions): Promise<Findings> {
       what: 'the same, as the set itself records it',
       unit: 'ms',
       ours: median(of('skewMs')),
+    },
+    {
+      ...{ id: 'session-clocks', what: 'the same, error of the measured clock offsets, p99', unit: 'ms' },
+      ours: median(of('misplacedMs')),
     },
     {
       ...{ id: 'session-start', what: `POST session start to ${agents} members running`, unit: 'ms' },

@@ -5,7 +5,7 @@ import { waitUntil } from '../../agent/work/instant-start.ts'
 import { Outbox } from '../../agent/work/outbox.ts'
 import type { ServerLine, ServerLineHandler } from '../../agent/ports/line.ts'
 import { systemClock } from '../../core/clock-system.ts'
-import type { ClientId, JobId } from '../../core/ids.ts'
+import type { ClientId } from '../../core/ids.ts'
 import type { Hello, Order } from '../../core/link.ts'
 import type { Report, StepReport } from '../../core/run.ts'
 import { project } from './rig.ts'
@@ -42,6 +42,8 @@ export class SimulatedAgent implements ServerLineHandler {
   readonly line: ServerLine
   /** When each run began, since it was last asked. Microseconds of `sharedUs`. */
   readonly startedAt: number[] = []
+  /** How wrong each start instant was placed on this process's clock, likewise. Microseconds. */
+  readonly misplacedUs: number[] = []
   readonly #options: SimulatedOptions
   readonly #work = new Map<string, Work>()
   readonly #publisher: NatsPublisher | undefined
@@ -163,6 +165,8 @@ export class SimulatedAgent implements ServerLineHandler {
   async #go(key: string, atUs: number): Promise<void> {
     const at = this.line.toLocalUs(atUs)
     if (!at) return this.#options.wrong(`${this.#options.client}: cannot place its start`)
+    // The server reads the same clock of the machine, so the truth is known here, as it never is between nodes.
+    this.misplacedUs.push(Math.abs(sharedUs() - systemClock.monotonic() * 1_000 + at.us - atUs))
     await waitUntil(at.us / 1_000, systemClock, this.#life.signal).catch(() => undefined)
     this.#begin(key)
   }
@@ -203,5 +207,3 @@ function reportOf({ run, attempt, client, tasks }: Order): Report {
   }))
   return { run, attempt, client, steps, end: 'ended', at: endedAt }
 }
-
-export type { ClientTls, JobId }
