@@ -84,7 +84,7 @@ describe('docs/server.md', () => {
     for (const [name, { default: value, needed }] of options) {
       const empty = value === undefined || (Array.isArray(value) && value.length === 0)
       expect(`${name}: ${told.get(name)}`).toBe(
-        `${name}: ${needed ? 'needed' : empty ? 'none' : `\`${String(value)}\``}`,
+        `${name}: ${needed ? 'needed' : empty ? 'none' : `\`${JSON.stringify(value).replaceAll('"', '')}\``}`,
       )
     }
   })
