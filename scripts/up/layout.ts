@@ -70,7 +70,12 @@ export async function openLayout(
     throw new Problem(`the data directory ${data} cannot be made: ${(cause as Error).message}`, [], cause)
   }
   const lock = await locked(layout)
-  await endForgotten(layout.marksFile)
+  try {
+    await endForgotten(layout.marksFile)
+  } catch (error) {
+    lock[Symbol.dispose]()
+    throw error
+  }
   return { layout, lock }
 }
 

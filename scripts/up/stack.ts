@@ -114,10 +114,13 @@ class OpenStack implements Stack {
 
   static async open(options: StackOptions): Promise<OpenStack> {
     const tools = findTools()
-    if (options.restPort !== undefined && !(await isFree(options.restPort)))
-      throw new Problem(`port ${options.restPort} of 127.0.0.1 is in use: choose another with --port`)
     const isShared = agentsOf(options).some(({ uid }) => uid !== undefined)
     const { layout, lock } = await openLayout(path.resolve(options.dataDir), isShared)
+    // Not before what an earlier launcher left running is gone.
+    if (options.restPort !== undefined && !(await isFree(options.restPort))) {
+      lock[Symbol.dispose]()
+      throw new Problem(`port ${options.restPort} of 127.0.0.1 is in use: choose another with --port`)
+    }
     return new OpenStack(options, layout, lock, tools, await rememberedPorts(layout))
   }
 

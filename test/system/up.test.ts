@@ -38,11 +38,12 @@ async function up(dir: TempDir, port: number, more: readonly string[] = []): Pro
   ])
   await eventually(
     () => {
-      if (launched.child.exitCode !== null) throw new Error(launched.output)
-      return existsSync(readyFile) && launched.output.includes('Ctrl-C')
+      const isReady = existsSync(readyFile) && launched.output.includes('Ctrl-C')
+      return isReady || launched.child.exitCode !== null
     },
     { withinMs: startMs },
   )
+  if (launched.child.exitCode !== null) throw new Error(launched.output)
   return { launched, readyFile, ready: await readReady(readyFile) }
 }
 
