@@ -25,6 +25,8 @@ const agents = 1_000
 const aheadMs = 400
 /** What a thousand connections leave behind in both kinds of processes is over by then. Milliseconds. */
 const settleMs = 2_000
+/** Between two rounds: what the end of a set leaves to do is done by then. Milliseconds. */
+const pauseMs = 500
 const startMs = 60_000
 
 /** Starts of a session of many members, through REST, server, etcd and mTLS lines. */
@@ -85,6 +87,7 @@ async function run({ quick, say }: BenchmarkOptions): Promise<Findings> {
   }
   const known: Start[] = []
   const ours = async (): Promise<number> => {
+    await sleep(pauseMs)
     const fromUs = sharedUs()
     const set = await ask<SetDocument>(server, rig, 'POST', `/v1/sessions/${session}/start`, {})
     await allStarted(sims)
@@ -112,6 +115,7 @@ async function run({ quick, say }: BenchmarkOptions): Promise<Findings> {
   }
   const bareRanges: number[] = []
   const limit = async (): Promise<number> => {
+    await sleep(pauseMs)
     await bare.ask('startTogether', { aheadMs })
     const starts = await startsOf('takeBareStarts')
     bareRanges.push(rangeOf(starts))
