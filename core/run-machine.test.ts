@@ -252,7 +252,7 @@ describe('a report', () => {
       expect(attemptOf(run)).toBe(attempt)
       run = play(run, reported(run, { end: 'retry' }))
     }
-    expect(run.state).toMatchObject({ result: 'lost' })
+    expect(run.state).toMatchObject({ result: 'lost', attempt: 3 })
   })
 
   it('of an attempt interrupted before it began costs no try: an agent was restarted with a full queue', () => {

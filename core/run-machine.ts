@@ -308,7 +308,13 @@ function finish(run: Run, result: Result, at: Instant, reason: Reason | undefine
   return {
     ...run,
     steps: skipRest(run.steps),
-    state: { is: 'finished', result, at, ...(reason === undefined ? {} : { reason }) },
+    state: {
+      is: 'finished',
+      attempt: run.state.attempt,
+      result,
+      at,
+      ...(reason === undefined ? {} : { reason }),
+    },
   }
 }
 

@@ -147,7 +147,14 @@ export type RunState =
       readonly by: Instant
       readonly was: HeldState
     }
-  | { readonly is: 'finished'; readonly result: Result; readonly at: Instant; readonly reason?: Reason }
+  /** `attempt`: the one that it ended in. */
+  | {
+      readonly is: 'finished'
+      readonly attempt: number
+      readonly result: Result
+      readonly at: Instant
+      readonly reason?: Reason
+    }
 
 /** Where the measured start lies, for the start skew of a set. */
 export interface Started {

@@ -28,7 +28,7 @@ export function runView(run: Run, live: Pick<Live, 'progressOf'>): JsonObject {
     purpose: run.purpose,
     restore_id: run.restore ?? null,
     state: state.is,
-    attempt: state.is === 'finished' ? Math.max(1, ...run.steps.map((step) => step.tries)) : state.attempt,
+    attempt: state.attempt,
     result: ended?.result ?? null,
     reason: reasonView(reasonOf(run)),
     created_at: iso(run.createdAt),

@@ -77,8 +77,8 @@ function firstState(
   now: Instant,
 ): Run['state'] {
   const refusal = tasks.find((task) => task.refusal)?.refusal
-  if (refusal) return { is: 'finished', result: 'failed', at: now, reason: refusal }
-  if (tasks.length === 0) return { is: 'finished', result: 'success', at: now }
+  if (refusal) return { is: 'finished', attempt: 1, result: 'failed', at: now, reason: refusal }
+  if (tasks.length === 0) return { is: 'finished', attempt: 1, result: 'success', at: now }
   const by = later(now, startMs)
   return context.holdsLine(project, client)
     ? { is: 'offered', attempt: 1, at: now, by }

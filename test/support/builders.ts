@@ -122,6 +122,7 @@ export const states = {
   }),
   finished: (result: Result, reason?: Reason): RunState => ({
     is: 'finished',
+    attempt: 1,
     result,
     at: noon,
     ...(reason ? { reason } : {}),
