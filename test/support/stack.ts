@@ -50,13 +50,18 @@ export class TestStack implements AsyncDisposable {
     this.restic = restic
   }
 
+  /** `before` is told where the data will lie. */
   static async start(
-    options: Omit<StackOptions, 'dataDir' | 'agents'> & { agents: number },
+    options: Omit<StackOptions, 'dataDir' | 'agents'> & {
+      readonly agents: number
+      readonly before?: (dataDir: string) => Promise<void>
+    },
   ): Promise<TestStack> {
     const dir = await tempDir('faults')
     const counter = new Counter(dir.path)
     const restic = toolPath('restic')
     try {
+      await options.before?.(dir.join('data'))
       const counting = await counter.restic(restic)
       const agents = Array.from({ length: options.agents }, () => ({
         ...({ commands: 'any', restic: counting, drainSeconds: 2 } as const),
@@ -235,7 +240,7 @@ export class TestStack implements AsyncDisposable {
 
   /** Attempts of which an agent's journal has the outcome, and no word that a server has it. */
   undelivered(client: string): string[] {
-    const file = path.join(this.stack.layout.agents, client, 'journal')
+    const file = path.join(this.stateDir(client), 'journal')
     const parsed = parseJournal(existsSync(file) ? readFileSync(file) : Buffer.alloc(0))
     if (parsed.is === 'unknown') throw new Error(`${file} has another format`)
     const { attempts } = foldEntries(parsed.entries)
@@ -251,7 +256,7 @@ export class TestStack implements AsyncDisposable {
   /** Starts an agent anew, with these settings in its configuration. */
   async reconfigure(name: string, settings: object): Promise<void> {
     const client = this.stack.clients[Number(name.split('-')[1]) - 1] ?? ''
-    const file = path.join(this.stack.layout.agents, client, 'agent.yaml')
+    const file = path.join(this.stateDir(client), 'agent.yaml')
     await this.process(name).stop()
     const config: object = JSON.parse(await readFile(file, 'utf8'))
     await writeFile(file, JSON.stringify({ ...config, ...settings }))
@@ -264,6 +269,11 @@ export class TestStack implements AsyncDisposable {
     const folders = existsSync(path.join(own, 'config')) ? [own] : []
     expect(folders, `a repository in ${own}`).not.toEqual([])
     return (await readdir(path.join(own, 'locks'))).sort()
+  }
+
+  /** The state directory of a client's agent. */
+  stateDir(client: string): string {
+    return path.join(this.stack.layout.agents, client)
   }
 
   /** The number of the server that leads, from 0 on. */
