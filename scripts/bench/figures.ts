@@ -25,14 +25,14 @@ export interface BenchmarkOptions {
   /** Few and short rounds: to see that it works. */
   readonly quick: boolean
   /** Tells how far it is. */
-  say(text: string): void
+  readonly say: (text: string) => void
 }
 
 export interface Benchmark {
   readonly name: string
   /** A sentence on what is measured. */
   readonly about: string
-  run(options: BenchmarkOptions): Promise<Findings>
+  readonly run: (options: BenchmarkOptions) => Promise<Findings>
 }
 
 /** The value that a part `q` (0 to 1) of the values does not exceed; NaN for none. */

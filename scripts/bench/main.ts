@@ -9,15 +9,10 @@ import { reads } from './reads.ts'
 import { results } from './results.ts'
 import { sessions } from './sessions.ts'
 import { starts } from './starts.ts'
-import { machineFacts, type MachineFacts } from './machine.ts'
-import { tableOf, updateMarkdown } from './table.ts'
+import { machineFacts } from './machine.ts'
+import { tableOf, updateMarkdown, type Results } from './table.ts'
 
 const benchmarks: readonly Benchmark[] = [starts, postJobs, reads, orders, sessions, results]
-
-export interface Results {
-  readonly machine: MachineFacts
-  readonly benchmarks: readonly (Findings & { readonly name: string; readonly seconds: number })[]
-}
 
 const usage = `npm run bench [-- [--quick] [--json FILE] [--markdown FILE] [NAME…]]
 Names: ${benchmarks.map(({ name }) => name).join(', ')}`

@@ -1,7 +1,13 @@
 // The results as a table, for terminals and for docs/benchmarks.md.
 import { readFile, writeFile } from 'node:fs/promises'
-import { meets, type Figure } from './figures.ts'
-import type { Results } from './main.ts'
+import { meets, type Figure, type Findings } from './figures.ts'
+import type { MachineFacts } from './machine.ts'
+
+/** What `--json` writes. */
+export interface Results {
+  readonly machine: MachineFacts
+  readonly benchmarks: readonly (Findings & { readonly name: string; readonly seconds: number })[]
+}
 
 const head = ['figure', 'ours', 'limit', 'unit', 'ratio', 'expected', '']
 
