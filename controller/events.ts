@@ -68,8 +68,8 @@ export const recorder =
     log[levels[event] ?? 'info']({ event, ...fields })
 
 /** JSON lines on standard output. */
-export const openLog = (level: ServerConfig['log']['level'], server: string): Logger =>
+export const openLog = (level: ServerConfig['log']['level']): Logger =>
   pino(
-    { level, base: { server }, timestamp: pino.stdTimeFunctions.isoTime },
+    { level, base: { process: 'server' }, timestamp: pino.stdTimeFunctions.isoTime },
     destination({ fd: 1, sync: false }),
   )

@@ -48,8 +48,8 @@ export function lineHandler(options: LineHandlerOptions): LineHandler {
 }
 
 function renewFor({ context, enrol, failed }: LineHandlerOptions, line: AgentLine, csr: string): void {
-  const { project, client } = line
-  renew(context, enrol, { project, client, csr }).then(
+  const { project, client, fingerprint } = line
+  renew(context, enrol, { project, client, csr, present: fingerprint }).then(
     (renewed) => line.send({ type: 'renewed', ...renewed }),
     (error: unknown) => failed(`renewal of ${project}/${client}`, error),
   )

@@ -25,7 +25,7 @@ export async function main(args: string[]): Promise<number> {
   process.on('SIGTERM', signalled).on('SIGINT', signalled)
   try {
     const config = await readConfig(values.config)
-    const server = await startServer(config, recorder(openLog(config.log.level, 'firn')), stop.signal)
+    const server = await startServer(config, recorder(openLog(config.log.level)), stop.signal)
     await aborted(stop.signal)
     const end = setTimeout(() => process.exit(1), endMsMax)
     await server[Symbol.asyncDispose]()

@@ -20,6 +20,7 @@ export interface EndStatus {
 export interface LinePeer {
   readonly project: ProjectId
   readonly client: ClientId
+  readonly fingerprint: string
   readonly name: string
   cut(): void
 }
@@ -42,6 +43,7 @@ export type CloseReason = Parameters<LineHandler['closed']>[1]
 export class Line implements AgentLine {
   readonly project: ProjectId
   readonly client: ClientId
+  readonly fingerprint: string
   readonly hello: Hello
   readonly #call: LineCall
   readonly #peer: LinePeer
@@ -55,6 +57,7 @@ export class Line implements AgentLine {
   constructor(call: LineCall, peer: LinePeer, hello: Hello, context: LineContext) {
     this.project = peer.project
     this.client = peer.client
+    this.fingerprint = peer.fingerprint
     this.hello = hello
     this.#call = call
     this.#peer = peer

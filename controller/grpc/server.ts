@@ -171,8 +171,9 @@ class LinesServer implements AgentLinesServer {
     if (!answer.ok) return refuse(answer.told.code, answer.told.details)
     if (this.#draining !== undefined) return refuse(status.UNAVAILABLE, 'this server takes no more agents')
     const { project, client } = answer.hello
+    const fingerprint = certified === 'anybody' ? '' : certified.fingerprint
     this.#open(
-      new Line(call, { project, client, name, cut }, answer.hello, this.#context),
+      new Line(call, { project, client, fingerprint, name, cut }, answer.hello, this.#context),
       name,
       answer.protocol,
     )

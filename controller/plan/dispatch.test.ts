@@ -218,3 +218,18 @@ describe('dispatch', () => {
         }
   })
 })
+
+describe('a run of a client that was shut out or forgotten', () => {
+  const running = aRun({ state: states.running() })
+
+  it('ends, for nothing will ever be heard of it again', () => {
+    expect(dispatch(running, undefined, { is: 'gone' }, true, noon)).toEqual({
+      do: 'play',
+      event: { type: 'removed' },
+    })
+  })
+
+  it('is ended by the leader only', () => {
+    expect(dispatch(running, undefined, { is: 'gone' }, false, noon)).toEqual({ do: 'nothing' })
+  })
+})

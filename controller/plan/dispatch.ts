@@ -19,6 +19,8 @@ export type LineView =
     }
   | { readonly is: 'elsewhere' }
   | { readonly is: 'none'; readonly since: Instant }
+  /** It was shut out or forgotten: it will never be heard of again. */
+  | { readonly is: 'gone' }
 
 /** What this line was last sent for the run. */
 export interface Sent {
@@ -65,6 +67,8 @@ export function dispatch(
       return whileHere(run, state, set, line, now)
     case 'elsewhere':
       return { do: 'nothing' }
+    case 'gone':
+      return leads ? { do: 'play', event: { type: 'removed' } } : { do: 'nothing' }
     case 'none':
       return leads ? whileNone(state, line.since, now) : { do: 'nothing' }
   }

@@ -6,6 +6,8 @@ export interface AgentLine {
   readonly project: ProjectId
   readonly client: ClientId
   readonly hello: Hello
+  /** SHA-256 of the certificate that it was opened with, hex; empty without TLS. */
+  readonly fingerprint: string
   /**
    * Queues a message; `false` when the line is closed or its queue (bounded) is full: then the line is ended, for an agent
    * that does not read is as good as silent. Never throws.

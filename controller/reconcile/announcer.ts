@@ -81,7 +81,7 @@ function setEvent(set: SetRecord, before: SetRecord | undefined): DomainEvent | 
 }
 
 function clientEvent(client: Client, before: Client | undefined): DomainEvent | undefined {
-  if (before?.line.is === client.line.is) return undefined
+  if (client.line.is === 'never' || before?.line.is === client.line.is) return undefined
   return {
     type: `client.${client.line.is}`,
     project: client.project,

@@ -46,6 +46,10 @@ export class LineBook {
     return this.#pages.get(nameOf(project, client))?.line
   }
 
+  *all(): IterableIterator<AgentLine> {
+    for (const { line } of this.#pages.values()) yield line
+  }
+
   since(project: ProjectId, client: ClientId): Instant | undefined {
     return this.#pages.get(nameOf(project, client))?.since
   }

@@ -22,6 +22,9 @@ import { Sets } from './sets.ts'
 /** Keys looked at together: enough to fill grouped transactions, few enough that none waits long. */
 const looksAtOnce = 256
 
+/** Lines that are written to before others have their turn. */
+const slice = 500
+
 export interface ReconcilerOptions {
   readonly context: Context
   readonly leadership: Leadership
@@ -96,6 +99,7 @@ export class Reconciler implements AsyncDisposable {
     this.#options.lines.open(line)
     this.#wake('client', line.project, line.client)
     this.#wakeRunsOf(line.project, line.client)
+    line.send({ type: 'servers', addresses: this.#addresses() })
     for (const held of this.#options.lines.heldOf(line)) this.#settle(line, held.run, held.attempt)
   }
 
@@ -174,6 +178,7 @@ export class Reconciler implements AsyncDisposable {
         this.#wake('client', project, id)
         return this.#wakeRunsOf(project as ProjectId, id as ClientId)
       case 'server':
+        this.#wake('servers', '', '')
         // A server that is gone leaves lines behind, which the leader takes over.
         if (!after)
           for (const client of this.#options.context.state.where('client', 'server', id))
@@ -199,6 +204,21 @@ export class Reconciler implements AsyncDisposable {
     }
   }
 
+  /** host:port of every server that takes agents. */
+  #addresses(): string[] {
+    return [...this.#options.context.state.all('server')].map(({ value }) => value.agents)
+  }
+
+  /** Agents learn where else they could go. In slices: there may be ten thousand of them. */
+  async #tellServers(): Promise<undefined> {
+    const addresses = this.#addresses()
+    let told = 0
+    for (const line of this.#options.lines.all()) {
+      line.send({ type: 'servers', addresses })
+      if (++told % slice === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
   #look(key: string): Promise<Instant | undefined> {
     const [kind, project, id] = key.split('/') as [string, ProjectId, string]
     switch (kind) {
@@ -212,6 +232,8 @@ export class Reconciler implements AsyncDisposable {
         return this.#schedules.lookAtSession(project, id)
       case 'client':
         return this.#clients.look(project, id as ClientId)
+      case 'servers':
+        return this.#tellServers()
       case 'history':
         return this.#history.look(project, id)
       default:

@@ -4,6 +4,7 @@ import type { ProjectId, RepositoryId, RunId } from '../../core/ids.ts'
 import type { Epoch, Order, RepositoryAccess } from '../../core/link.ts'
 import type { RunEvent } from '../../core/run-machine.ts'
 import type { Run } from '../../core/run.ts'
+import { isEnrolled } from '../../core/select.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
 import { absorb } from '../plan/absorb.ts'
 import { dispatch, type DispatchStep, type LineView } from '../plan/dispatch.ts'
@@ -178,7 +179,9 @@ export class Runs {
     const { lines, context } = this.#options
     const here = lines.view(run.project, run.client, run.id)
     if (here) return here
-    const line = context.state.get('client', run.project, run.client)?.value.line
+    const client = context.state.get('client', run.project, run.client)?.value
+    if (!isEnrolled(client)) return { is: 'gone' }
+    const line = client?.line
     if (line?.is === 'up') return { is: 'elsewhere' }
     return { is: 'none', since: line?.is === 'down' ? line.since : run.createdAt }
   }

@@ -119,7 +119,13 @@ export async function enrol(
 export async function renew(
   context: Context,
   deps: EnrolDeps,
-  request: { readonly project: ProjectId; readonly client: ClientId; readonly csr: unknown },
+  request: {
+    readonly project: ProjectId
+    readonly client: ClientId
+    readonly csr: unknown
+    /** Of the certificate that the agent uses now. */
+    readonly present: string
+  },
 ): Promise<{ certificate: string; ca: string; natsCredentials: string }> {
   const { project, client } = request
   const issued = await deps.issue(request.csr, { project, client })
@@ -133,7 +139,7 @@ export async function renew(
       puts: [
         put('client', project, client, {
           ...before.value,
-          enrolled: { ...enrolled, fingerprint: issued.fingerprint, previous: enrolled.fingerprint },
+          enrolled: { ...enrolled, fingerprint: issued.fingerprint, previous: request.present },
         }),
       ],
     })

@@ -68,6 +68,7 @@ describe('a certificate that is nearly over', () => {
     const used: string[] = []
     const line = {
       ...who,
+      fingerprint: identity.fingerprint,
       send: (message: ToAgent) => message.type === 'renewed' && (void renewal.renewed(message), true),
     } as AgentLine
     const renewal: Renewal = new Renewal(identity, {
@@ -92,6 +93,20 @@ describe('a certificate that is nearly over', () => {
     for (const fingerprint of [identity.fingerprint, kept!.fingerprint])
       expect(handler.admits(who.project, who.client, fingerprint)).toBe(true)
     expect(handler.admits(who.project, who.client, 'f'.repeat(64))).toBe(false)
+  })
+
+  it('stays admitted while it is in use, however many answers are lost', async () => {
+    await using dir = await tempDir()
+    const { identity, handler, failures, state } = await rig(dir)
+    const line = { ...who, fingerprint: identity.fingerprint, send: () => false } as unknown as AgentLine
+    const shown = () => state.get('client', 'p1', 'n1')!.value.enrolled!.fingerprint
+    for (let lost = 1; lost <= 3; lost++) {
+      const before = shown()
+      handler.received(line, { type: 'renew', csr: await makeCsr(identity.key) })
+      await eventually(() => shown() !== before)
+      expect(handler.admits(who.project, who.client, identity.fingerprint)).toBe(true)
+    }
+    expect(failures).toEqual([])
   })
 
   it('is not renewed for a client that was revoked', async () => {

@@ -31,6 +31,7 @@ export class ScriptedAgent {
     const line: AgentLine = {
       project: this.project,
       client: this.client,
+      fingerprint: 'f',
       hello: this.#hello(),
       send: (message) => {
         if (this.#line?.line !== line) return false

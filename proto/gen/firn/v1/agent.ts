@@ -504,7 +504,7 @@ export interface Order {
   /** The leader's fencing number. */
   epoch: number;
   /**
-   * The actions with all that was decided for them, as JSON of the form in docs/reference/task.md: their set grows with
+   * The actions with all that was decided for them, as JSON of core's `Task` (core/run.ts): their set grows with
    * the engines, so an agent that does not know one refuses the order instead of misreading it.
    */
   tasksJson: string;
