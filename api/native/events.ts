@@ -1,3 +1,4 @@
+import { Fault } from '../../core/fault.ts'
 import type { FollowedEvent } from '../../controller/ports/feed.ts'
 import { refusal } from '../fields.ts'
 import type { Ask, Route } from '../route.ts'
@@ -7,7 +8,8 @@ import { streamed } from './streams.ts'
 function follow(ask: Ask): Response {
   const after = afterOf(ask)
   const progress = ask.query('progress') === 'true'
-  const { events } = ask.served
+  const { events, live } = ask.served
+  if (!live.health().nats) throw new Fault('feed_down', 'NATS is away: there is nothing to follow now')
   const { project } = ask.caller
   return streamed(
     ask,

@@ -51,6 +51,7 @@ export interface Api {
   /** A client with an agent. */
   readonly enrolled: (name: string, project?: ProjectId) => Promise<Client>
   events: FollowedEvent[]
+  readonly feed: { isUp: boolean }
 }
 
 export const project = projectId('p1')
@@ -87,12 +88,13 @@ export async function startApi(with_: Partial<ApiDeps> = {}, store = memoryStore
   const failures: unknown[] = []
   const answered: { route: string; status: number }[] = []
   const events: FollowedEvent[] = []
+  const feed = { isUp: true }
   const deps: ApiDeps = {
     context,
     live: {
       progressOf: () => undefined,
       browse: async () => ({ entries: [], more: false }),
-      health: () => ({ etcd: state.staleMs === undefined, nats: true, leader: 'this', linesOpen: 0 }),
+      health: () => ({ etcd: state.staleMs === undefined, nats: feed.isUp, leader: 'this', linesOpen: 0 }),
     },
     events: {
       async *follow(of, { after }) {
@@ -140,6 +142,7 @@ export async function startApi(with_: Partial<ApiDeps> = {}, store = memoryStore
     failures,
     answered,
     events,
+    feed,
     token,
     pass: (ms) => void (offset += ms),
     now: () => clock.now(),

@@ -132,6 +132,15 @@ describe('what is told of runs', () => {
     expect(text).toBe(':\n\nid: 5\nevent: run.finished\ndata: {"type":"run.finished","text":"a\\nb"}\n\n')
   })
 
+  it('cannot be followed while the feed is away, and that is said', async () => {
+    const api = await withJob()
+    api.feed.isUp = false
+    const { status, json } = await api.ask('GET', '/v1/events', undefined, undefined, {
+      accept: 'text/event-stream',
+    })
+    expect([status, json.code]).toEqual([503, 'feed_down'])
+  })
+
   it('comes as lines of its log', async () => {
     const api = await withJob()
     const { run_id } = (await start(api)).json.runs[0]
