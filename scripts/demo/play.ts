@@ -1,4 +1,5 @@
 // The demo's course of events.
+import { existsSync } from 'node:fs'
 import { text, type Document } from '../../cli/json.ts'
 import { formatBytes, formatCount, formatMicroseconds } from '../../cli/render/format.ts'
 import { Problem } from '../up/problem.ts'
@@ -184,7 +185,12 @@ async function compareAll(stage: Stage, before: ReadonlyMap<string, Manifest>, m
   for (const node of stage.nodes.filter(({ isStatic }) => isStatic)) {
     const was = before.get(node.client)
     if (!was) continue
-    const is = await manifestOf(placeOf(stage, node), mixed.unreadable)
+    const place = placeOf(stage, node)
+    if (!existsSync(place)) {
+      reasons.push(`${node.client} did not come back`)
+      continue
+    }
+    const is = await manifestOf(place, mixed.unreadable)
     const asked = new Set(aspects.filter((aspect) => !whyNot(stage, mixed).has(aspect)))
     const found = differences(was, is, asked)
     trees.push({
@@ -208,9 +214,9 @@ async function compareAll(stage: Stage, before: ReadonlyMap<string, Manifest>, m
 /** A set's members come back each in a folder of its own, with the whole path that they had. */
 const placeOf = ({ restored }: Stage, { client, tree }: Node): string => `${restored}/${client}${tree}`
 
-function whyNot({ isRoot }: Stage, { hasAttributes }: MixedTree): Map<Aspect, string> {
+function whyNot({ isRoot }: Stage, { withoutAttributes }: MixedTree): Map<Aspect, string> {
   return new Map<Aspect, string>([
     ...(isRoot ? [] : [['owner', 'not root'] as const]),
-    ...(hasAttributes ? [] : [['xattrs', 'none here'] as const]),
+    ...(withoutAttributes === undefined ? [] : [['xattrs', withoutAttributes] as const]),
   ])
 }

@@ -69,6 +69,8 @@ export async function agentRecipe(
   await ownFolder(state, 0o700, uid)
   await ownFolder(path.join(layout.repositories, client), 0o700, uid)
   await ownFolder(path.join(layout.restores, client), 0o700, uid)
+  const temporary = path.join(state, 'tmp')
+  await ownFolder(temporary, 0o700, uid)
   const config = {
     state_dir: state,
     servers: base.servers,
@@ -90,7 +92,9 @@ export async function agentRecipe(
   if (uid !== undefined) await chown(file, uid, uid)
   const [program, ...args] = firn
   return {
-    ...{ name, kind: 'agent', file: program, args: [...args, 'agent', '--config', file], env: base.env },
+    ...{ name, kind: 'agent', file: program, args: [...args, 'agent', '--config', file] },
+    // The caller's own may be closed to another user.
+    env: { ...base.env, TMPDIR: temporary },
     ...(uid === undefined ? {} : { uid }),
     log: path.join(layout.logs, `${name}.log`),
     stopMs: drainSeconds * 1_000 + stopExtraMs,

@@ -15,6 +15,7 @@ import {
 } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, it } from 'vitest'
+import { skipWhen } from '../../../test/support/skip.ts'
 import { tempDir } from '../../../test/support/temp.ts'
 import { makeWithAttributes } from '../trees/pax.ts'
 import { makeMixedTree } from '../trees/mixed.ts'
@@ -117,11 +118,12 @@ it('finds names that are no longer one file, and names that have become one', as
   expect(together).toContain('links deep/nothing in it')
 })
 
-it('finds attributes that are gone, changed or new', async ({ skip }) => {
+it('finds attributes that are gone, changed or new', async (context) => {
   await using dir = await tempDir('compare')
   const attributes = { 'user.firn': Buffer.from('x') }
   const probe = { name: 'probe', type: 'file', content: Buffer.alloc(0), attributes } as const
-  if (!(await makeWithAttributes(dir.path, [probe]))) skip('no tar, or a file system without attributes')
+  const without = await makeWithAttributes(dir.path, [probe])
+  skipWhen(context, `extended attributes: ${without}`, without !== undefined)
   const changed = await found(async (at) => {
     await keepingTime(at('attributes/file'), async () => {
       const text = await readFile(at('attributes/file'))
@@ -134,8 +136,8 @@ it('finds attributes that are gone, changed or new', async ({ skip }) => {
   expect(changed).toEqual(['xattrs attributes/file'])
 })
 
-it('finds another owner', async ({ skip }) => {
-  if (process.getuid?.() !== 0) skip('only root can give files away')
+it('finds another owner', async (context) => {
+  skipWhen(context, 'needs root, to give a file away', process.getuid?.() !== 0)
   const changed = await found(async (at) => {
     spawnSync('chown', ['1:2', at('small/d1/1.dat')])
   })

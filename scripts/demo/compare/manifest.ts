@@ -28,8 +28,6 @@ export interface Manifest {
   readonly files: number
   /** Of all files together, each name counted. */
   readonly bytes: number
-  /** undefined: could not be read, because there is no tar. */
-  readonly hasAttributes: boolean
 }
 
 /** Files that are hashed at once. */
@@ -41,6 +39,7 @@ export async function manifestOf(root: string, except: readonly string[] = []): 
   const left = new Set(except)
   const found: [string, BigIntStats][] = []
   await walk(Buffer.from(root), '.', left, found)
+  // Without tar nothing has any; the tree was made without, too.
   const attributes = await readAttributes(root).catch(() => undefined)
   const names = firstNames(found)
   const entries = new Map<string, Entry>()
@@ -59,7 +58,7 @@ export async function manifestOf(root: string, except: readonly string[] = []): 
   await Promise.all(Array.from({ length: hashesAtOnce }, work))
   const files = [...entries.values()].filter(({ type }) => type === 'file')
   const bytes = files.reduce((sum, { size }) => sum + size, 0)
-  return { entries, files: files.length, bytes, hasAttributes: attributes !== undefined }
+  return { entries, files: files.length, bytes }
 }
 
 async function walk(

@@ -20,7 +20,8 @@ export interface MixedSize {
 export interface MixedTree {
   /** Relative paths that whoever backs it up must not be able to read. */
   readonly unreadable: readonly string[]
-  readonly hasAttributes: boolean
+  /** Why nothing in it has extended attributes; undefined when something has. */
+  readonly withoutAttributes: string | undefined
 }
 
 const folders = 25
@@ -37,11 +38,11 @@ export async function makeMixedTree(root: string, size: MixedSize, seed: number)
   await makeOddNames(at('names'))
   await makeDeep(at('deep'))
   await makeModes(at('modes'), random)
-  const hasAttributes = await makeAttributes(at('attributes'))
+  const withoutAttributes = await makeAttributes(at('attributes'))
   await makeUnreadable(at('closed'))
   return {
     unreadable: ['closed/secret.key', 'closed/folder'],
-    hasAttributes,
+    withoutAttributes,
   }
 }
 
@@ -116,7 +117,7 @@ async function makeModes(folder: string, random: Random): Promise<void> {
   spawnSync('mkfifo', ['-m', '640', path.join(folder, 'pipe')], { stdio: 'ignore' })
 }
 
-async function makeAttributes(folder: string): Promise<boolean> {
+async function makeAttributes(folder: string): Promise<string | undefined> {
   await mkdir(folder)
   const some = { 'user.firn.text': Buffer.from('plain'), 'user.firn.bytes': Buffer.from([1, 0, 255, 10, 61]) }
   return makeWithAttributes(folder, [

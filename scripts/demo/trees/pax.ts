@@ -14,17 +14,20 @@ export interface PaxEntry {
   readonly attributes: Readonly<Record<string, Buffer>>
 }
 
-/** Makes the entries in a folder. False when this tar or file system cannot. */
-export async function makeWithAttributes(folder: string, entries: readonly PaxEntry[]): Promise<boolean> {
+/** Makes the entries in a folder. Answers why that cannot be done here, in a word or two; undefined when it was. */
+export async function makeWithAttributes(
+  folder: string,
+  entries: readonly PaxEntry[],
+): Promise<string | undefined> {
   const child = spawn('tar', ['-C', folder, '--xattrs', '--xattrs-include=user.*', '-xpf', '-'], {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   child.stdin.on('error', () => {})
   child.stdin.end(Buffer.concat([...entries.flatMap(written), Buffer.alloc(2 * block)]))
-  const ended = await once(child, 'close').catch(() => [1])
-  if (ended[0] !== 0) return false
+  const ended = await once(child, 'close').catch((error: NodeJS.ErrnoException) => [error.code])
+  if (ended[0] === 'ENOENT') return 'no tar'
   const found = await readAttributes(folder).catch(() => undefined)
-  return found !== undefined && found.size >= entries.length
+  return ended[0] === 0 && found !== undefined && found.size >= entries.length ? undefined : 'none here'
 }
 
 function written({ name, type, content, attributes }: PaxEntry): Buffer[] {
