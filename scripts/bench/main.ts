@@ -1,6 +1,9 @@
 // `npm run bench`: our figures beside the limits of the parts, from one run on one machine.
 // `npm run bench -- NAME…` runs only these; `--quick`, `--json FILE`, `--markdown FILE`, `--list`.
+import { mkdtempSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Benchmark, Findings } from './figures.ts'
 import { orders } from './orders.ts'
@@ -59,6 +62,10 @@ function tell(text: string, code: number): number {
   return code
 }
 
-// What was started goes with this process: a signal must be an exit, not a death.
+// Everything that benchmarks write lies in one folder, which goes with this process. What they start goes, too, by handlers of
+// theirs that come first: so a signal must be an exit, not a death.
+const folder = mkdtempSync(path.join(os.tmpdir(), 'firn-bench-'))
+process.env['TMPDIR'] = folder
+process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
 process.exit(await main())
