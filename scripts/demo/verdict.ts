@@ -49,7 +49,7 @@ export function membersOf(set: Document): MemberSummary[] {
       tag: number(set, 'tag') ?? 0,
       client: text(member, 'client_id'),
       run: text(member, 'run_id'),
-      backup: String(list(at(member, 'backup_ids'))[0] ?? ''),
+      backup: text({ id: list(at(member, 'backup_ids'))[0] }, 'id'),
       files: count('files_new') + count('files_changed') + count('files_unmodified'),
       bytes: count('bytes_processed'),
       bytesAdded: count('bytes_added'),

@@ -44,7 +44,9 @@ const checks: Record<Aspect, (was: Entry, is: Entry) => string | undefined> = {
     return was.same === is.same ? undefined : `was the same file as ${was.same}, is that of ${is.same}`
   },
   xattrs: (was, is) => {
-    const [a, b] = [was, is].map(({ attributes }) => JSON.stringify([...attributes].sort()))
+    const [a, b] = [was, is].map(({ attributes }) =>
+      JSON.stringify([...attributes].map((pair) => pair.join('=')).sort()),
+    )
     return a === b ? undefined : changed(a, b)
   },
   owner: (was, is) =>

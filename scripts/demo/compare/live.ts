@@ -18,7 +18,7 @@ export async function compareLive(written: string, restored: string): Promise<Li
   const torn: { file: string; bytes: number }[] = []
   const problems: string[] = []
   let records = 0
-  const names = (await readdir(restored).catch(() => [])).sort()
+  const names = await readdir(restored).catch((): string[] => [])
   for (const name of names) {
     const now = await readFile(path.join(written, name)).catch(() => undefined)
     const then = await readFile(path.join(restored, name))
