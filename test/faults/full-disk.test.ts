@@ -1,12 +1,12 @@
 // An agent whose disk is full: it takes nothing that it could forget, and forgets nothing that it has taken.
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { skipWhen } from '../support/skip.ts'
 import { SmallDisk } from '../support/small-disk.ts'
 import { TestStack } from '../support/stack.ts'
 
-const perTest = 150_000
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 })
 const isRoot = process.getuid?.() === 0
 let disk: SmallDisk | undefined
 let world: TestStack
@@ -19,12 +19,12 @@ beforeAll(async () => {
       disk = await SmallDisk.mount(path.join(data, 'agents', 'node-1'), 4)
     },
   })
-}, perTest)
+})
 afterAll(async () => {
   await world?.stack.stop()
   disk?.[Symbol.dispose]()
   await world?.[Symbol.asyncDispose]()
-}, perTest)
+})
 
 /** More than fits into what is left of the journal's last page. */
 const many = 24
@@ -36,48 +36,40 @@ const start = async (): Promise<string[]> => {
 }
 
 describe('a full disk', () => {
-  it(
-    'lets orders wait until there is room: nothing is taken that is not on disk',
-    async (context) => {
-      skipWhen(context, 'needs root, to mount a small file system', !isRoot)
-      await world.counter.release()
-      disk?.fill()
-      const runs = await start()
-      // As many as fit are done; for the others the agent says "not now", and means it.
-      const waiting = await eventually(async () => {
-        const states = await Promise.all(runs.map((run) => world.look(run)))
-        const still = states.filter(({ state }) => state === 'waiting' || state === 'offered')
-        return still.length > 0 && states.every(({ state }) => state !== 'running') && still
-      })
-      for (const { run_id } of waiting) expect(world.counter.of(run_id)).toEqual([])
-      expect(world.process('agent-1').tail(1_000).join()).toContain('journal.failed')
-      disk?.free()
-      for (const run of runs) {
-        expect(await world.untilState(run, 'finished')).toMatchObject({ result: 'success', attempt: 1 })
-        expect(world.counter.of(run)).toEqual(['1 start', '1 end'])
-      }
-      await world.expectAllSettled()
-    },
-    perTest,
-  )
+  it('lets orders wait until there is room: nothing is taken that is not on disk', async (context) => {
+    skipWhen(context, 'needs root, to mount a small file system', !isRoot)
+    await world.counter.release()
+    disk?.fill()
+    const runs = await start()
+    // As many as fit are done; for the others the agent says "not now", and means it.
+    const waiting = await eventually(async () => {
+      const states = await Promise.all(runs.map((run) => world.look(run)))
+      const still = states.filter(({ state }) => state === 'waiting' || state === 'offered')
+      return still.length > 0 && states.every(({ state }) => state !== 'running') && still
+    })
+    for (const { run_id } of waiting) expect(world.counter.of(run_id)).toEqual([])
+    expect(world.process('agent-1').tail(1_000).join()).toContain('journal.failed')
+    disk?.free()
+    for (const run of runs) {
+      expect(await world.untilState(run, 'finished')).toMatchObject({ result: 'success', attempt: 1 })
+      expect(world.counter.of(run)).toEqual(['1 start', '1 end'])
+    }
+    await world.expectAllSettled()
+  })
 
-  it(
-    'loses no outcome, and starts nothing again when the agent dies before there is room',
-    async (context) => {
-      skipWhen(context, 'needs root, to mount a small file system', !isRoot)
-      await world.counter.hold()
-      const runs = (await start()).slice(0, 16) // as many as run at once
-      for (const run of runs) await world.untilBegun(run)
-      disk?.fill()
-      await world.counter.release()
-      for (const run of runs)
-        expect(await world.untilState(run, 'finished')).toMatchObject({ result: 'success', attempt: 1 })
-      await world.crash('agent-1')
-      disk?.free()
-      await world.start('agent-1')
-      await world.expectAllSettled()
-      for (const run of runs) expect(world.counter.of(run)).toEqual(['1 start', '1 end'])
-    },
-    perTest,
-  )
+  it('loses no outcome, and starts nothing again when the agent dies before there is room', async (context) => {
+    skipWhen(context, 'needs root, to mount a small file system', !isRoot)
+    await world.counter.hold()
+    const runs = (await start()).slice(0, 16) // as many as run at once
+    for (const run of runs) await world.untilBegun(run)
+    disk?.fill()
+    await world.counter.release()
+    for (const run of runs)
+      expect(await world.untilState(run, 'finished')).toMatchObject({ result: 'success', attempt: 1 })
+    await world.crash('agent-1')
+    disk?.free()
+    await world.start('agent-1')
+    await world.expectAllSettled()
+    for (const run of runs) expect(world.counter.of(run)).toEqual(['1 start', '1 end'])
+  })
 })

@@ -8,7 +8,7 @@ import { openOperator } from '../../controller/nats/operator.ts'
 import { issueServer, openAuthority } from '../../controller/security/ca.ts'
 import { systemClock } from '../../core/clock-system.ts'
 import { serverTlsName, type ToServer } from '../../core/link.ts'
-import { decodeToServer, lineService } from '../../proto/line.ts'
+import { decodeToAgent, decodeToServer, lineService } from '../../proto/line.ts'
 import { streams } from '../../proto/subjects.ts'
 import type { TestStack } from './stack.ts'
 
@@ -89,7 +89,11 @@ function pass(from: Call, upstream: Client, doubled: Map<string, number>): void 
     if (++count % 2 === 0) setTimeout(send, lateMs, bytes)
     else send(bytes)
   })
-  to.on('data', (bytes: Buffer) => from.write(bytes))
+  to.on('data', (bytes: Buffer) => {
+    const received = decodeToAgent(bytes)
+    // Told where the servers are, the agent would go past this one.
+    if (!received.ok || received.message.type !== 'servers') from.write(bytes)
+  })
   for (const stream of [from, to]) stream.on('error', end).on('end', end)
   from.on('cancelled', end)
 }

@@ -54,6 +54,8 @@ export class TestStack implements AsyncDisposable {
   static async start(
     options: Omit<StackOptions, 'dataDir' | 'agents'> & {
       readonly agents: number
+      /** Laid over every agent's configuration. */
+      readonly agentConfig?: object
       readonly before?: (dataDir: string) => Promise<void>
     },
   ): Promise<TestStack> {
@@ -65,7 +67,7 @@ export class TestStack implements AsyncDisposable {
       const counting = await counter.restic(restic)
       const agents = Array.from({ length: options.agents }, () => ({
         ...({ commands: 'any', restic: counting, drainSeconds: 2 } as const),
-        config: { limits: { parallel: 4 } },
+        config: { limits: { parallel: 4 }, ...options.agentConfig },
       }))
       const stack = await startStack({ ...options, dataDir: dir.join('data'), agents })
       return new TestStack(stack, dir, counter, restic)
