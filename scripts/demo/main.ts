@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { toolPath, type Tool } from '../tools.ts'
 import { onAncestorGone } from '../up/ancestors.ts'
 import { Problem } from '../up/problem.ts'
+import { stopOnSignals } from '../up/signals.ts'
 import { rehearse, type Played } from './play.ts'
 import { backupTable, restoreTable } from './tables.ts'
 import { Voice } from './voice.ts'
@@ -25,7 +26,7 @@ export async function main(args: string[]): Promise<number> {
   }
   const voice = new Voice(flags.json ? process.stderr : process.stdout)
   const stop = new AbortController()
-  using _signals = onSignals(stop)
+  using _signals = stopOnSignals(stop, () => process.exit(130))
   using _ancestors = onAncestorGone(() => process.exit(1)) // the watchdog does the rest
   try {
     voice.lines(['', `${voice.paint.bold('Firn')} ${versions()}`, ''])
@@ -92,21 +93,6 @@ function versions(): string {
     }
   })
   return `on Node ${process.versions.node} with ${found.join(', ')}`
-}
-
-function onSignals(stop: AbortController): Disposable {
-  const handler = (name: NodeJS.Signals): void => {
-    if (stop.signal.aborted) process.exit(130)
-    process.stderr.write('\n')
-    stop.abort(new Error(name))
-  }
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const name of names) process.on(name, handler)
-  return {
-    [Symbol.dispose]: () => {
-      for (const name of names) process.off(name, handler)
-    },
-  }
 }
 
 function tell(error: unknown, voice: Voice): void {

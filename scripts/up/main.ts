@@ -5,6 +5,7 @@ import { onAncestorGone } from './ancestors.ts'
 import { readArguments, type UpOptions } from './arguments.ts'
 import { Problem } from './problem.ts'
 import { Reviver } from './revive.ts'
+import { stopOnSignals } from './signals.ts'
 import { startStack, type Stack } from './stack.ts'
 
 /**
@@ -23,7 +24,10 @@ export async function main(args: string[]): Promise<number> {
   const style = paint(wantsColour(process.stdout, process.env))
   const say = (text: string): void => void process.stdout.write(`${style.dim('·')} ${text}\n`)
   const stop = new AbortController()
-  using _signals = onSignals(stop, say)
+  using _signals = stopOnSignals(stop, () => {
+    say('ending everything at once')
+    process.exit(1)
+  })
   using _ancestors = onAncestorGone(() => process.exit(1)) // the watchdog does the rest
   try {
     await run(options, stop, say, style)
@@ -66,9 +70,9 @@ async function run(
   } finally {
     for (const file of readyFiles(options)) await rm(file, { force: true })
     await stack?.stop(say)
+    if (signal.aborted) say('everything is stopped')
   }
   if (signal.reason instanceof Problem) throw signal.reason
-  say('everything is stopped')
 }
 
 /** The caller's, and one where the command line can be pointed to. */
@@ -125,25 +129,6 @@ function welcome(stack: Stack, { data }: UpOptions, { bold, good, dim }: Paint):
 
 const quoted = (text: string): string =>
   /^[\w/.:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
-
-function onSignals(stop: AbortController, say: (text: string) => void): Disposable {
-  const handler = (name: NodeJS.Signals): void => {
-    if (stop.signal.aborted) {
-      say('ending everything at once')
-      process.exit(1)
-    }
-    // After the ^C that a terminal shows.
-    process.stdout.write('\n')
-    stop.abort(new Error(name))
-  }
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const name of names) process.on(name, handler)
-  return {
-    [Symbol.dispose]: () => {
-      for (const name of names) process.off(name, handler)
-    },
-  }
-}
 
 function tell(error: unknown, { bad, dim }: Paint): void {
   const message = error instanceof Error ? error.message : String(error)

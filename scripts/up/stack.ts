@@ -88,7 +88,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await stack.bringUp(say, signal)
     return stack
   } catch (error) {
-    await stack.stop()
+    await stack.stop(say)
     throw error
   }
 }
