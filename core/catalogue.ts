@@ -32,7 +32,7 @@ export interface Backup {
   readonly paths: readonly string[]
   readonly level: number
   readonly parent?: BackupId
-  /** Only these two are ever kept; a partial backup is never called whole. */
+  /** Of the step that saved it. `failed`: it is there, but no restore of a series takes it and no level builds on it. */
   readonly result: 'success' | 'partial' | 'failed'
   readonly startedAt: Instant
   readonly endedAt: Instant

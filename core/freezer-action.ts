@@ -14,7 +14,7 @@ import type { Reason } from './run.ts'
 /** Either what an action means, or why this release cannot do it: it is stored all the same, and its run says so. */
 export type Meaning = { readonly action: Action } | { readonly refusal: Reason }
 
-/** Seconds an exec may take when nothing is said: Freezer's `timeout` means groups of cloud resources, so it is not taken. */
+/** How long an exec may take when it does not say. Milliseconds. Freezer's `timeout` is about groups of cloud resources. */
 const execLimitMs = 3_600_000
 
 class Refused extends Error {

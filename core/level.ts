@@ -11,8 +11,8 @@ export interface LevelChoice {
 const dayMs = 86_400_000
 
 /**
- * Chosen by Freezer's rules, when the run is created. `series`: the kept backups of the same job, step and repository, oldest first;
- * those that failed are no parents.
+ * Chosen by Freezer's rules, when the run is created. `series`: the backups of the same job, name, engine and
+ * repository, oldest first; those that failed are no parents.
  *
  * Without a rule: an endless chain. `maxLevel` N: 0…N, then 0 again. `alwaysLevel` N: 0…N, then N again and again, each on the
  * newest of N−1, and a new 0 when the last one is older than `restartAlwaysLevelDays`; it wins over `maxLevel`.

@@ -144,7 +144,6 @@ export type ToAgent =
   /** This server goes away: connect to another one within `withinMs`, at a random moment. */
   | { readonly type: 'drain'; readonly withinMs: number }
   | { readonly type: 'ask'; readonly ask: Ask }
-  /** The servers that take agents, whole; replaces what the agent knew. */
   /** A new certificate and new NATS credentials, asked for by `renew`. Secret: the credentials hold a key. */
   | {
       readonly type: 'renewed'
@@ -152,6 +151,7 @@ export type ToAgent =
       readonly ca: string
       readonly natsCredentials: string
     }
+  /** The servers that take agents, all of them: replaces what the agent knew. */
   | { readonly type: 'servers'; readonly addresses: readonly string[] }
 
 export type ToServer =

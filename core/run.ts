@@ -18,7 +18,7 @@ export type Result = 'success' | 'partial' | 'failed' | 'aborted' | 'lost'
 
 /** Why a step, an attempt or a run ended as it did: a stable word for programs, a sentence for people. */
 export interface Reason {
-  /** E.g. `locked`, `no_space`, `policy`, `agent_offline`, `over_time`, `cancelled`; see docs/reference. */
+  /** E.g. `locked`, `no_space`, `policy`, `agent_offline`, `over_time`, `cancelled`; those of an agent are in docs/agent.md. */
   readonly code: string
   readonly text: string
 }

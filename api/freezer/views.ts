@@ -33,7 +33,7 @@ const resultWords = {
   lost: 'fail',
 } as const satisfies Record<Result, string>
 
-/** A job as Freezer shows it (contract 6.4). */
+/** A job as Freezer shows it. */
 export function jobView(seen: Seen, job: Job, version: Version): JsonObject {
   const isRun = isServerRun(seen, job)
   return {
@@ -108,7 +108,7 @@ function openRunOf(state: Context['state'], job: Job): Run | undefined {
   return newest
 }
 
-/** A session as Freezer shows it (contract 6.5): its jobs' part in the newest round from that round's runs. */
+/** A session as Freezer shows it: its jobs' part in the newest round from that round's runs. */
 export function sessionView(seen: Seen, session: Session, version: Version): JsonObject {
   const { state } = seen
   const set = state.get('set', session.project, setIdOf(session.id, session.tag))?.value
@@ -185,7 +185,7 @@ function roundOf(session: Session, set: SetRecord | undefined, entries: readonly
   return { status: 'completed', result: isGood ? 'success' : 'fail', time_end: Math.max(...ends) }
 }
 
-/** A client in Freezer's nested shape (contract 6.6). */
+/** A client in Freezer's nested shape. */
 export const clientView = (client: Client, version: Version): JsonObject => ({
   ...owner(client, version),
   client: {
@@ -223,7 +223,7 @@ function agentView({ enrolled, line, agent, labels }: Client): JsonObject {
   }
 }
 
-/** A stored action (contract 6.7). */
+/** A stored action. */
 export function actionView(
   action: Job['actions'][number] & { project: string; user: string; version: number },
   version: Version,
@@ -240,7 +240,7 @@ export function actionView(
   }
 }
 
-/** A record that another system's agent registered (contract 6.8). */
+/** A record that another system's agent registered. */
 export const foreignBackupView = (backup: ForeignBackup, version: Version): JsonObject => ({
   backup_id: backup.id,
   ...owner(backup, version),
@@ -248,7 +248,7 @@ export const foreignBackupView = (backup: ForeignBackup, version: Version): Json
   backup_metadata: backup.metadata,
 })
 
-/** A catalogue entry in the shape of Freezer's records (contract 6.8); what those cannot say is in `firn`. */
+/** A catalogue entry in the shape of Freezer's records; what those cannot say is in `firn`. */
 export function backupView({ state }: Seen, backup: Backup, version: Version): JsonObject {
   const client = state.get('client', backup.project, backup.client)?.value
   const repository = state.get('repository', backup.project, backup.repository)?.value
