@@ -9,7 +9,10 @@ interface Part {
 const up: Launcher = {
   name: 'up',
   summary: 'Start etcd, NATS, servers and agents on this machine, and leave them running',
-  details: 'Data survives a stop and a new start. Ctrl-C stops everything that was started.',
+  details: [
+    'Data survives a stop and a new start. What crashes is started again, after pauses that grow; when one process ends',
+    'five times within a minute, all is stopped and the exit code is 1. Ctrl-C stops everything that was started.',
+  ].join('\n'),
   args: [],
   options: [
     { name: 'port', value: 'PORT', help: 'where the REST API listens, on 127.0.0.1; 9090 when left out' },

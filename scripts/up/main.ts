@@ -101,12 +101,11 @@ async function tellReady(options: UpOptions, stack: Stack): Promise<void> {
   }
 }
 
+const docs = path.join(import.meta.dirname, '../../docs')
+
 function welcome(stack: Stack, { data }: UpOptions, { bold, good, dim }: Paint): string[] {
-  const job = {
-    client_id: stack.clients[0] ?? 'node-1',
-    description: 'my first backup',
-    job_actions: [{ freezer_action: { action: 'backup', backup_name: 'etc', path_to_backup: '/etc' } }],
-  }
+  const action = { freezer_action: { path_to_backup: docs } }
+  const job = JSON.stringify({ client_id: stack.clients[0] ?? 'node-1', job_actions: [action] })
   return [
     '',
     `${good('✓')} ${bold('Firn is up')}`,
@@ -116,12 +115,13 @@ function welcome(stack: Stack, { data }: UpOptions, { bold, good, dim }: Paint):
     `  clients  ${stack.clients.join(', ') || 'none'}`,
     `  data     ${data}`,
     '',
-    'In another terminal, here:',
+    'Try in another terminal, in this folder:',
     '',
     `  export FIRN_READY_FILE=${quoted(path.join(data, 'ready.json'))}`,
+    '',
     `  npx firn client ls`,
-    `  npx firn job create -f - <<< ${quoted(JSON.stringify(job))}`,
-    `  npx firn events --follow`,
+    `  JOB=$(echo ${quoted(job)} | npx firn job create -o name -f -)`,
+    `  npx firn job run $JOB --wait`,
     '',
     dim('Ctrl-C stops everything; the data stays.'),
   ]
