@@ -79,6 +79,7 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
   const open: { line?: ServerLine } = {}
   const ended: OutboxLine['ended'] = (run, attempt) => void open.line?.send({ type: 'ended', run, attempt })
   const outbox = cleanup.use(new Outbox(publisher, { ended }, clock, record))
+  publisher.onConnected(() => outbox.brokerBack())
   const runLogs = cleanup.use(new LogFolder(path.join(config.stateDir, 'logs'), config.runLogs, clock))
   const life = new AbortController()
   const parts = { book, outbox, probes, engines, publisher, runLogs, clock, record }

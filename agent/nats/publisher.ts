@@ -26,6 +26,8 @@ export interface PublisherOptions {
 export interface NatsPublisher extends Publisher {
   /** Goes on with renewed credentials. Throws Fault('bad_message') and keeps the old ones when they are unreadable. */
   useCredentials(text: string): void
+  /** Called with each new connection. */
+  onConnected(listener: () => void): void
 }
 
 /** How long JetStream may take to store a message. Milliseconds. */
@@ -81,6 +83,10 @@ class LinkPublisher implements NatsPublisher {
 
   useCredentials(text: string): void {
     this.#link.useCredentials(text)
+  }
+
+  onConnected(listener: () => void): void {
+    this.#link.attach(() => Promise.resolve(listener()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

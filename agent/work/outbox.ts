@@ -31,6 +31,8 @@ export class Outbox implements AsyncDisposable {
   readonly #permits: Array<() => void> = []
   #inFlight = 0
   #changed = Promise.withResolvers<void>()
+  /** Aborts when the broker is back. */
+  #back = new AbortController()
 
   constructor(publisher: Publisher, line: OutboxLine, clock: Clock, record: Recorder) {
     this.#publisher = publisher
@@ -59,6 +61,12 @@ export class Outbox implements AsyncDisposable {
     this.#waiting.get(key)?.stop.abort()
     this.#waiting.delete(key)
     this.#change()
+  }
+
+  /** The broker is back: what waits for its next try need not wait any longer. */
+  brokerBack(): void {
+    this.#back.abort()
+    this.#back = new AbortController()
   }
 
   /** Reports that the broker has not stored yet. */
@@ -101,7 +109,8 @@ export class Outbox implements AsyncDisposable {
 
   /** Until the broker has stored it. */
   async #publish(job: JobId, report: Report, of: OfRun, signal: AbortSignal): Promise<void> {
-    for (let pauseMs = retryMinMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, retryMaxMs)) {
+    let pauseMs = retryMinMs
+    while (!signal.aborted) {
       const retryInMs = pauseMs * (0.5 + this.#clock.random() / 2)
       try {
         await this.#permit()
@@ -114,7 +123,9 @@ export class Outbox implements AsyncDisposable {
       } catch (err) {
         this.#record('report.unpublished', { ...of, err, retryInMs })
       }
-      await this.#clock.sleep(retryInMs, signal).catch(() => undefined)
+      const back = this.#back.signal
+      await this.#clock.sleep(retryInMs, AbortSignal.any([signal, back])).catch(() => undefined)
+      pauseMs = back.aborted ? retryMinMs : Math.min(2 * pauseMs, retryMaxMs)
     }
   }
 
