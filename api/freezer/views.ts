@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../core/action.ts'
 import type { Backup, Client, ForeignBackup } from '../../core/catalogue.ts'
-import type { Instant } from '../../core/clock.ts'
+import { isoOf, type Instant } from '../../core/clock.ts'
 import type { Job, Session } from '../../core/job.ts'
 import type { Result, Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
@@ -129,7 +129,7 @@ export function sessionView(seen: Seen, session: Session, version: Version): Jso
     hold_off: session.holdOffS,
     session_tag: session.tag,
     ...round,
-    last_start: session.lastStart === undefined ? '' : new Date(session.lastStart).toISOString().slice(0, 19),
+    last_start: session.lastStart === undefined ? '' : isoOf(session.lastStart).slice(0, 19),
     time_start: seconds(session.lastStart),
     time_started: seconds(session.lastStart),
     time_ended: round['time_end'] ?? -1,
@@ -200,8 +200,7 @@ export const clientView = (client: Client, version: Version): JsonObject => ({
 
 /** What is known of a client's agent. */
 function agentView({ enrolled, line, agent, labels }: Client): JsonObject {
-  const iso = (at: Instant | undefined): string | null =>
-    at === undefined ? null : new Date(at).toISOString()
+  const iso = (at: Instant | undefined): string | null => (at === undefined ? null : isoOf(at))
   return {
     enrolled_at: iso(enrolled?.at),
     ...(enrolled?.revokedAt === undefined ? {} : { revoked_at: iso(enrolled.revokedAt) }),
@@ -306,8 +305,8 @@ function backupDetails(backup: Backup): JsonObject {
     repository_id: backup.repository,
     parent_id: backup.parent ?? null,
     paths: [...backup.paths],
-    started_at: new Date(backup.startedAt).toISOString(),
-    ended_at: new Date(backup.endedAt).toISOString(),
+    started_at: isoOf(backup.startedAt),
+    ended_at: isoOf(backup.endedAt),
     item_error_count: backup.itemErrorCount,
     stats: backup.stats ? statsView(backup.stats) : null,
   }

@@ -1,5 +1,5 @@
 import type { Client } from '../../core/catalogue.ts'
-import type { Run } from '../../core/run.ts'
+import { attemptOf, type Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { JsonObject } from '../../core/action.ts'
 import type { DomainEvent, EventSink } from '../ports/feed.ts'
@@ -43,13 +43,11 @@ function runEvent(run: Run, before: Run | undefined): DomainEvent | undefined {
       session: run.session ? { session_id: run.session.id, tag: run.session.tag } : null,
       purpose: run.purpose,
       state: state.is,
-      attempt: attemptOf(run),
+      attempt: attemptOf(run) ?? null,
       ...(state.is === 'finished' ? finishedData(state) : {}),
     },
   }
 }
-
-const attemptOf = ({ state }: Run): number | null => (state.is === 'finished' ? null : state.attempt)
 
 const finishedData = (state: Extract<Run['state'], { is: 'finished' }>): JsonObject => ({
   result: state.result,

@@ -1,12 +1,14 @@
 import type { Instant } from '../../core/clock.ts'
 import { isFault } from '../../core/fault.ts'
-import type { ProjectId } from '../../core/ids.ts'
+import { sessionSlot, type ProjectId } from '../../core/ids.ts'
 import type { Epoch } from '../../core/link.ts'
+import type { RunState } from '../../core/run.ts'
 import { advanceSet, toCancel } from '../../core/set-machine.ts'
 import { setIdOf, type Member, type SetRecord } from '../../core/set.ts'
 import { put, unchanged } from '../state/documents.ts'
 import { changeRun } from '../use-cases/cancel-run.ts'
 import type { Context } from '../use-cases/context.ts'
+import type { RunRequest } from '../use-cases/new-run.ts'
 import { createRuns } from '../use-cases/start-run.ts'
 
 /** Members whose runs are made in one transaction: with a new repository each, four operations of etcd's 128. */
@@ -55,27 +57,25 @@ export class Sets {
       const chunk = missing.slice(from, from + membersAtOnce)
       await createRuns(
         context,
-        chunk.flatMap((member) => this.#request(set, member)),
+        chunk.map((member) => this.#request(set, member)),
       )
     }
   }
 
-  #request(set: SetRecord, member: Member): Parameters<typeof createRuns>[1] {
+  #request(set: SetRecord, member: Member): RunRequest {
     const { context } = this.#options
     const job = context.state.get('job', set.project, member.job)?.value
-    return [
-      {
-        project: set.project,
-        user: set.user,
-        job: member.job,
-        client: member.client,
-        slot: `session:${set.session}:${set.tag}` as typeof set.slot,
-        // A job that was deleted since has nothing to do: its member ends at once, and shows that.
-        actions: job?.actions ?? [],
-        session: { id: set.session, tag: set.tag },
-        startMs: context.settings.prepareMs + graceMs,
-      },
-    ]
+    return {
+      project: set.project,
+      user: set.user,
+      job: member.job,
+      client: member.client,
+      slot: sessionSlot(set.session, set.tag),
+      // A job that was deleted since has nothing to do: its member ends at once, and shows that.
+      actions: job?.actions ?? [],
+      session: { id: set.session, tag: set.tag },
+      startMs: context.settings.prepareMs + graceMs,
+    }
   }
 
   async #cancelRuns(set: SetRecord): Promise<void> {
@@ -83,9 +83,7 @@ export class Sets {
     const { members, why } = toCancel(set)
     const open = members.filter((member) => {
       const state = context.state.get('run', set.project, member.run)?.value.state
-      return (
-        state !== undefined && state.is !== 'finished' && state.is !== 'cancelling' && !isCancelled(state)
-      )
+      return state !== undefined && state.is !== 'finished' && !isCancelled(state)
     })
     for (let from = 0; from < open.length; from += cancelsAtOnce)
       await Promise.all(
@@ -122,4 +120,6 @@ export class Sets {
   }
 }
 
-const isCancelled = (state: { is: string; was?: { is: string } }): boolean => state.was?.is === 'cancelling'
+/** Whether its agent is to stop it already, or will be told when it is heard of again. */
+const isCancelled = (state: RunState): boolean =>
+  state.is === 'cancelling' || (state.is === 'unknown' && state.was.is === 'cancelling')

@@ -1,3 +1,4 @@
+import { setIdOf } from '../../core/set.ts'
 import type { Kind } from '../ports/backend.ts'
 import { Collection, type IndexKeys } from './collection.ts'
 import type { Documents } from './documents.ts'
@@ -49,7 +50,7 @@ const indexes = {
     openOfClient: (run) => (run.state.is === 'finished' ? [] : [scoped(run.project, run.client)]),
     openOfJob: (run) => (run.state.is === 'finished' ? [] : [scoped(run.project, run.job)]),
     restore: (run) => (run.restore ? [scoped(run.project, run.restore)] : []),
-    set: (run) => (run.session ? [scoped(run.project, `${run.session.id}.${run.session.tag}`)] : []),
+    set: (run) => (run.session ? [scoped(run.project, setIdOf(run.session.id, run.session.tag))] : []),
   },
   client: {
     /** Clients whose line ends at a server. */
@@ -60,7 +61,7 @@ const indexes = {
     client: (backup) => [scoped(backup.project, backup.client)],
     run: (backup) => [scoped(backup.project, backup.run)],
     set: (backup) =>
-      backup.session ? [scoped(backup.project, `${backup.session.id}.${backup.session.tag}`)] : [],
+      backup.session ? [scoped(backup.project, setIdOf(backup.session.id, backup.session.tag))] : [],
   },
   foreign: {},
   action: {},

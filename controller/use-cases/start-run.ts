@@ -6,7 +6,7 @@ import { isEnrolled, matches } from '../../core/select.ts'
 import type { Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
-import { creating, newRun } from './new-run.ts'
+import { creating, newRun, type RunRequest } from './new-run.ts'
 
 /** Runs that go into one transaction, each with at most one new repository: within etcd's 128 operations. */
 const runsAtOnce = 25
@@ -75,14 +75,9 @@ function noClient(job: Job, asked: ClientId | undefined): Fault {
  * Creates runs that do not exist; those that do come back as they are, and so do those of a job that another request
  * created meanwhile. At most `runsAtOnce` requests.
  */
-export async function createRuns(
-  context: Context,
-  requests: readonly Parameters<typeof newRun>[1][],
-): Promise<Stored<Run>[]> {
-  const idOf = (request: (typeof requests)[number]) =>
-    runIdOf(request.project, request.job, request.client, request.slot)
-  const stored = (request: (typeof requests)[number]) =>
-    context.state.get('run', request.project, idOf(request))
+export async function createRuns(context: Context, requests: readonly RunRequest[]): Promise<Stored<Run>[]> {
+  const idOf = (request: RunRequest) => runIdOf(request.project, request.job, request.client, request.slot)
+  const stored = (request: RunRequest) => context.state.get('run', request.project, idOf(request))
   for (let tries = 0; ; tries++) {
     const missing = requests.filter((request) => !stored(request))
     if (missing.length === 0) return requests.flatMap((request) => stored(request) ?? [])
