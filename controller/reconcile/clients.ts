@@ -1,11 +1,11 @@
 import type { Client, Line } from '../../core/catalogue.ts'
 import type { Instant } from '../../core/clock.ts'
-import { isFault } from '../../core/fault.ts'
 import type { ClientId, ProjectId, ServerId } from '../../core/ids.ts'
 import type { Hello } from '../../core/link.ts'
 import { isEnrolled } from '../../core/select.ts'
 import { put, unchanged } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
+import { retrying } from '../use-cases/retrying.ts'
 import type { LineBook } from './line-book.ts'
 
 export interface ClientsOptions {
@@ -28,24 +28,19 @@ export class Clients {
 
   async look(project: ProjectId, id: ClientId): Promise<Instant | undefined> {
     const { context } = this.#options
-    for (;;) {
+    return retrying(context, async () => {
       const stored = context.state.get('client', project, id)
       // Whoever was shut out or forgotten leaves at once; the line's end wakes this client again.
       if (!isEnrolled(stored?.value))
         this.#options.lines.line(project, id)?.close('its client may not connect any more')
       const wanted = stored && this.#wanted(stored.value)
       if (!stored || !wanted) return undefined
-      try {
-        await context.state.commit({
-          requires: [unchanged('client', project, id, stored)],
-          puts: [put('client', project, id, wanted)],
-        })
-        return undefined
-      } catch (error) {
-        if (!isFault(error, 'stale_write')) throw error
-        await context.state.catchUp()
-      }
-    }
+      await context.state.commit({
+        requires: [unchanged('client', project, id, stored)],
+        puts: [put('client', project, id, wanted)],
+      })
+      return undefined
+    })
   }
 
   /** The document as it should be; undefined when it is. */

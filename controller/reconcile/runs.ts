@@ -1,5 +1,5 @@
 import type { Instant } from '../../core/clock.ts'
-import { Fault, isFault } from '../../core/fault.ts'
+import { Fault } from '../../core/fault.ts'
 import type { ProjectId, RepositoryId, RunId } from '../../core/ids.ts'
 import type { Epoch, Order, RepositoryAccess } from '../../core/link.ts'
 import type { RunEvent } from '../../core/run-machine.ts'
@@ -13,6 +13,7 @@ import { put, unchanged, type Stored, type Transaction } from '../state/document
 import type { State } from '../state/state.ts'
 import type { Context, Sealer } from '../use-cases/context.ts'
 import { repositoryPlace } from '../use-cases/new-run.ts'
+import { retrying } from '../use-cases/retrying.ts'
 import type { LineBook } from './line-book.ts'
 import type { ServerTime } from './server-time.ts'
 
@@ -24,9 +25,6 @@ const answerMs = 60_000
 
 /** What agents said of one run and was not written down yet; more than this and the oldest is dropped, for the next hello. */
 const heardMax = 64
-
-/** A write that others keep getting ahead of is left to the next look after this many tries. */
-const triesMax = 8
 
 /** What became of a report: in etcd, now or before; or of a run that this project does not have. */
 export type Applied = 'committed' | 'foreign'
@@ -120,8 +118,9 @@ export class Runs {
 
   /** Plays events on the stored run and writes it once. Somebody else's write in between makes it another try, not an error. */
   async #play(project: ProjectId, id: RunId, heard: readonly Heard[]): Promise<void> {
-    const { state, clock } = this.#options.context
-    for (let tries = 1; ; tries++) {
+    const { context } = this.#options
+    const { state, clock } = context
+    await retrying(context, async () => {
       let stored = state.get('run', project, id)
       if (!stored) {
         await state.catchUp() // another server may just have made it
@@ -134,27 +133,21 @@ export class Runs {
         (backup) => state.get('backup', project, backup) !== undefined,
       )
       const learned = this.#learned(project, outcome.engineIds)
-      try {
-        if (stored && (outcome.run !== stored.value || outcome.backups.length > 0))
-          await state.commit({
-            requires: [unchanged('run', project, id, stored), ...learned.requires],
-            puts: [
-              ...learned.puts,
-              ...(outcome.run && outcome.run !== stored.value ? [put('run', project, id, outcome.run)] : []),
-              ...outcome.backups.map((backup) => put('backup', project, backup.id, backup)),
-            ],
-          })
-        for (const [index, { resolve, reject }] of heard.entries()) {
-          const applied = outcome.applied[index]
-          if (applied) resolve?.(applied)
-          else reject?.(new Fault('not_found', 'that attempt is not known yet'))
-        }
-        return
-      } catch (error) {
-        if (!isFault(error, 'stale_write') || tries >= triesMax) throw error
-        await state.catchUp()
+      if (stored && (outcome.run !== stored.value || outcome.backups.length > 0))
+        await state.commit({
+          requires: [unchanged('run', project, id, stored), ...learned.requires],
+          puts: [
+            ...learned.puts,
+            ...(outcome.run && outcome.run !== stored.value ? [put('run', project, id, outcome.run)] : []),
+            ...outcome.backups.map((backup) => put('backup', project, backup.id, backup)),
+          ],
+        })
+      for (const [index, { resolve, reject }] of heard.entries()) {
+        const applied = outcome.applied[index]
+        if (applied) resolve?.(applied)
+        else reject?.(new Fault('not_found', 'that attempt is not known yet'))
       }
-    }
+    })
   }
 
   /** A repository keeps the first id that an engine tells of it. */

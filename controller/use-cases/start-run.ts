@@ -1,4 +1,4 @@
-import { Fault, isFault } from '../../core/fault.ts'
+import { Fault } from '../../core/fault.ts'
 import { manualSlot, runIdOf, type ClientId, type JobId } from '../../core/ids.ts'
 import type { Job } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
@@ -7,6 +7,7 @@ import type { Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
 import { creating, newRun, type RunRequest } from './new-run.ts'
+import { retrying } from './retrying.ts'
 
 /** Runs that go into one transaction, each with at most one new repository: within etcd's 128 operations. */
 const runsAtOnce = 25
@@ -73,21 +74,18 @@ function noClient(job: Job, asked: ClientId | undefined): Fault {
 
 /**
  * Creates runs that do not exist; those that do come back as they are, and so do those of a job that another request
- * created meanwhile. At most `runsAtOnce` requests.
+ * created meanwhile. At most `runsAtOnce` requests. Throws Fault 'stale_write', 'store_down'.
  */
 export async function createRuns(context: Context, requests: readonly RunRequest[]): Promise<Stored<Run>[]> {
   const idOf = (request: RunRequest) => runIdOf(request.project, request.job, request.client, request.slot)
   const stored = (request: RunRequest) => context.state.get('run', request.project, idOf(request))
-  for (let tries = 0; ; tries++) {
+  // Somebody else may make one of them, or their repository, meanwhile.
+  await retrying(context, async () => {
     const missing = requests.filter((request) => !stored(request))
-    if (missing.length === 0) return requests.flatMap((request) => stored(request) ?? [])
-    try {
+    if (missing.length > 0)
       await context.state.commit(creating(missing.map((request) => newRun(context, request))))
-    } catch (error) {
-      if (!isFault(error, 'stale_write') || tries >= 5) throw error
-      await context.state.catchUp() // somebody else made one of them, or their repository
-    }
-  }
+  })
+  return requests.flatMap((request) => stored(request) ?? [])
 }
 
 /** Whether a run of the job is still open: its next slot would overlap. */

@@ -1,4 +1,4 @@
-import { Fault, isFault } from '../../core/fault.ts'
+import { Fault } from '../../core/fault.ts'
 import { later } from '../../core/clock.ts'
 import { manualSlot, runIdOf, sessionSlot, type SessionId, type Slot } from '../../core/ids.ts'
 import type { Plan, Session } from '../../core/job.ts'
@@ -8,14 +8,13 @@ import { setIdOf, type Member, type MissingPolicy, type SetRecord } from '../../
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
+import { retrying } from './retrying.ts'
 import { clientsOf } from './start-run.ts'
-
-const triesMax = 8
 
 /**
  * Starts a session now: `session_tag` + 1 and one start record with its members pinned, in one transaction whatever
  * their number; runs follow. The key makes it one slot: asked again, the same set comes back. Throws Fault 'not_found', 'conflict'
- * (no members), 'busy' (inside hold_off, or the last start is still under way) or 'store_down'.
+ * (no members), 'busy' (inside hold_off, or the last start is still under way), 'stale_write' or 'store_down'.
  */
 export async function startSession(
   context: Context,
@@ -24,19 +23,14 @@ export async function startSession(
   input: { readonly key: string },
 ): Promise<Stored<SetRecord>> {
   const slot = manualSlot(input.key)
-  for (let tries = 1; ; tries++) {
+  return retrying(context, async () => {
     const session = context.state.get('session', caller.project, id)
     if (!session) throw new Fault('not_found', `no session ${id}`)
     const known = setOfSlot(context, session.value, slot)
     if (known) return known
     refuseBusy(context, session.value)
-    try {
-      return await admit(context, session, slot, {})
-    } catch (error) {
-      if (!isFault(error, 'stale_write') || tries >= triesMax) throw error
-      await context.state.catchUp()
-    }
-  }
+    return admit(context, session, slot, {})
+  })
 }
 
 /** Why a session cannot be started now, if so: `hold_off` counts from the last start; starts never overlap. */
@@ -137,7 +131,7 @@ function membersOf(context: Context, session: Session, tag: number): Member[] {
 const missingOf = (session: Session): MissingPolicy =>
   session.firn?.['missing'] === 'degrade' ? 'degrade' : 'abort'
 
-/** Asks for a whole start to stop. An ended set stays as it is. Throws Fault 'not_found' or 'store_down'. */
+/** Asks for a whole start to stop. An ended set stays as it is. Throws Fault 'not_found', 'stale_write', 'store_down'. */
 export async function cancelSet(
   context: Context,
   caller: Caller,
@@ -145,7 +139,7 @@ export async function cancelSet(
   tag: number,
 ): Promise<Stored<SetRecord>> {
   const id = setIdOf(session, tag)
-  for (let tries = 1; ; tries++) {
+  return retrying(context, async () => {
     const before = context.state.get('set', caller.project, id)
     if (!before) throw new Fault('not_found', `no set ${session} ${tag}`)
     const value = cancelSetRecord(before.value, {
@@ -153,15 +147,10 @@ export async function cancelSet(
       text: `cancelled by ${caller.userName}`,
     })
     if (value === before.value) return before
-    try {
-      const revision = await context.state.commit({
-        requires: [unchanged('set', caller.project, id, before)],
-        puts: [put('set', caller.project, id, value)],
-      })
-      return { value, revision }
-    } catch (error) {
-      if (!isFault(error, 'stale_write') || tries >= triesMax) throw error
-      await context.state.catchUp()
-    }
-  }
+    const revision = await context.state.commit({
+      requires: [unchanged('set', caller.project, id, before)],
+      puts: [put('set', caller.project, id, value)],
+    })
+    return { value, revision }
+  })
 }
