@@ -52,13 +52,15 @@ function readFlags(args: string[]): { keep: boolean; json: boolean; small: boole
   return { keep: values.keep ?? false, json: values.json ?? false, small: values.small ?? false }
 }
 
-function conclude({ summary, why, kept }: Played, voice: Voice): void {
+function conclude({ summary, why, allReadable, kept }: Played, voice: Voice): void {
   const { paint } = voice
   voice.lines(['', ...backupTable(summary.members, paint), '', ...restoreTable(summary, why, paint), ''])
   for (const { file, bytes } of summary.live.torn.slice(0, shownMax))
     voice.lines([paint.dim(`  torn: ${file} ends ${bytes} bytes into a record`)])
   for (const path of summary.unreadable)
     voice.lines([paint.dim(`  unreadable, and so listed instead of saved: ${path}`)])
+  if (allReadable !== undefined)
+    voice.lines([paint.warn(`  nothing was unreadable, and that case was left out: ${allReadable}`)])
   if (kept !== undefined) voice.lines([paint.dim(`  kept: ${kept}`)])
   const seconds = `${(summary.ms / 1000).toFixed(1)} s`
   if (summary.ok) {

@@ -1,7 +1,8 @@
 // An agent that runs as another user needs a checkout that this user can read.
 import { spawnSync } from 'node:child_process'
-import { chmod, copyFile, link, mkdir, readFile, readdir } from 'node:fs/promises'
+import { chmod, copyFile, link, readFile, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { makeFolder } from '../up/layout.ts'
 
 /** Debian's `nobody`, whom nothing on a machine belongs to. */
 export const otherUid = 65_534
@@ -42,12 +43,12 @@ function works({ firn: [node, ...args], restic }: Runnable): boolean {
 const parts = ['agent', 'cli', 'core', 'proto', 'package.json']
 
 async function secondCheckout(folder: string, restic: string): Promise<Runnable> {
-  await mkdir(folder, { recursive: true, mode: 0o755 })
+  await makeFolder(folder, 0o755)
   const to = (name: string): string => path.join(folder, name)
   for (const part of parts) await bring(path.join(checkout, part), to(part))
   for (const name of await packagesOf(path.join(checkout, 'package.json')))
     await bring(path.join(checkout, 'node_modules', name), to(path.join('node_modules', name)))
-  await mkdir(to('bin'), { recursive: true, mode: 0o755 })
+  await makeFolder(to('bin'), 0o755)
   await bring(process.execPath, to('bin/node'))
   await bring(restic, to('bin/restic'))
   return { firn: [to('bin/node'), to('cli/firn.mjs')], restic: to('bin/restic') }
@@ -69,7 +70,7 @@ async function packagesOf(manifest: string, found = new Set<string>()): Promise<
 async function bring(from: string, to: string): Promise<void> {
   const entries = await readdir(from, { withFileTypes: true }).catch(() => undefined)
   if (entries === undefined) return bringFile(from, to)
-  await mkdir(to, { recursive: true, mode: 0o755 })
+  await makeFolder(to, 0o755)
   for (const entry of entries) {
     const inside = [path.join(from, entry.name), path.join(to, entry.name)] as const
     if (entry.isDirectory()) await bring(...inside)
@@ -78,11 +79,12 @@ async function bring(from: string, to: string): Promise<void> {
 }
 
 async function bringFile(from: string, to: string): Promise<void> {
-  await mkdir(path.dirname(to), { recursive: true, mode: 0o755 })
-  try {
-    await link(from, to)
-  } catch {
-    await copyFile(from, to)
-    await chmod(to, 0o755)
-  }
+  await makeFolder(path.dirname(to), 0o755)
+  const isOpen = ((await stat(from)).mode & 0o004) !== 0
+  const isLinked = isOpen && (await link(from, to).then(...yesOrNo))
+  if (isLinked) return
+  await copyFile(from, to)
+  await chmod(to, 0o755)
 }
+
+const yesOrNo = [() => true, () => false] as const

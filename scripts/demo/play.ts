@@ -36,6 +36,8 @@ export interface Played {
   readonly summary: Summary
   /** Why something is not compared. */
   readonly why: ReadonlyMap<Aspect, string>
+  /** Why there was nothing that could not be read; undefined when there was. */
+  readonly allReadable: string | undefined
   /** The folder, when it is kept. */
   readonly kept: string | undefined
 }
@@ -125,6 +127,7 @@ async function play(stage: Stage, stack: Stack, options: PlayOptions): Promise<O
       ms: 0,
     },
     why: whyNot(stage, mixed),
+    allReadable: stage.allReadable,
   }
 }
 

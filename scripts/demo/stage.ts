@@ -7,6 +7,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { toolPath } from '../tools.ts'
 import type { AgentOptions } from '../up/agents.ts'
+import { makeFolder } from '../up/layout.ts'
 import type { Stack } from '../up/stack.ts'
 import { otherUid, runnableByOther } from './other-user.ts'
 import { changeMixedTree, makeMixedTree, type MixedSize, type MixedTree } from './trees/mixed.ts'
@@ -53,8 +54,8 @@ export async function openStage(): Promise<Stage> {
   // The other user passes through, and sees nothing.
   if (isRoot) await chmod(base, 0o711)
   const restored = path.join(base, 'restored')
-  await mkdir(path.join(base, 'trees'), { mode: 0o711 })
-  await mkdir(restored, { mode: 0o711 })
+  await makeFolder(path.join(base, 'trees'), 0o711)
+  await makeFolder(restored, 0o711)
   const other = isRoot ? await runnableByOther(path.join(base, 'checkout'), toolPath('restic')) : undefined
   const tree = (name: string): string => path.join(base, 'trees', name)
   const common = { paths: [path.join(base, 'trees')], targets: [restored], drainSeconds: 0 }

@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chown, mkdir, writeFile } from 'node:fs/promises'
+import { chown, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { object, text } from '../../cli/json.ts'
 import { path as urlPath, type Api } from '../../cli/http.ts'
-import type { Layout } from './layout.ts'
+import { makeFolder, type Layout } from './layout.ts'
 import { Problem } from './problem.ts'
 import type { Recipe } from './process.ts'
 
@@ -103,7 +103,7 @@ export async function agentRecipe(
 }
 
 async function ownFolder(dir: string, mode: number, uid: number | undefined): Promise<void> {
-  await mkdir(dir, { recursive: true, mode })
+  await makeFolder(dir, mode)
   if (uid !== undefined) await chown(dir, uid, uid)
 }
 

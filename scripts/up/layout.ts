@@ -2,7 +2,7 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { privateFile, privateFolder } from '../../controller/security/files.ts'
+import { privateFile } from '../../controller/security/files.ts'
 import { lockFolder } from '../../agent/disk/lock.ts'
 import { isFault } from '../../core/fault.ts'
 import { tokenText } from '../../core/tokens.ts'
@@ -60,12 +60,11 @@ export async function openLayout(
 ): Promise<{ layout: Layout; lock: Disposable }> {
   const layout = layoutOf(data)
   try {
-    await privateFolder(data)
-    for (const folder of [layout.logs, layout.servers, layout.nats]) await privateFolder(folder)
-    for (const folder of [layout.agents, layout.repositories, layout.restores])
-      await mkdir(folder, { recursive: true, mode: 0o711 })
     // Others may pass through, to what is theirs; they see nothing.
-    await chmod(data, isShared ? 0o711 : 0o700)
+    await makeFolder(data, isShared ? 0o711 : 0o700)
+    for (const folder of [layout.logs, layout.servers, layout.nats]) await makeFolder(folder, 0o700)
+    for (const folder of [layout.agents, layout.repositories, layout.restores])
+      await makeFolder(folder, 0o711)
   } catch (cause) {
     throw new Problem(`the data directory ${data} cannot be made: ${(cause as Error).message}`, [], cause)
   }
@@ -77,6 +76,13 @@ export async function openLayout(
     throw error
   }
   return { layout, lock }
+}
+
+/** Makes a folder, and those above it, with just this mode, whatever the umask; what is there already keeps its own. */
+export async function makeFolder(folder: string, mode: number): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode })
+  if (first === undefined) return
+  for (let made = folder; made.length >= first.length; made = path.dirname(made)) await chmod(made, mode)
 }
 
 async function locked({ data }: Layout): Promise<Disposable> {

@@ -21,6 +21,8 @@ interface Ready {
 }
 
 const startMs = 60_000
+/** Several starts and stops in one test, on a busy machine. */
+const testMs = 180_000
 /** What is promised for the end of everything after the launcher was killed. */
 const goneMs = 5_000
 
@@ -64,7 +66,7 @@ async function expectGone(dir: TempDir, pids: Record<string, number>, withinMs =
   )
 }
 
-describe('firn up', () => {
+describe('firn up', { timeout: testMs }, () => {
   it('brings everything up, says how to reach it, keeps the data over a stop, and leaves nothing running', async () => {
     await using dir = await tempDir('up')
     const port = await freePort()
