@@ -54,8 +54,16 @@ async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
   await new Promise<void>((resolve, reject) => {
+    const over = (cause?: Error) => refuse(new Fault('cancelled', 'the request broke off', { cause }))
+    const leave = () => incoming.off('data', take).off('end', ended).off('error', over).off('close', over)
+    const ended = () => {
+      leave()
+      resolve()
+    }
     const refuse = (error: Error) => {
-      incoming.off('data', take)
+      leave()
+      // One that broke off may still say so.
+      incoming.on('error', () => undefined)
       incoming.pause()
       reject(error)
     }
@@ -64,10 +72,7 @@ async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {
       length += chunk.length
       if (length > bodyBytesMax) refuse(tooLarge())
     }
-    incoming.on('data', take)
-    incoming.once('end', resolve)
-    incoming.once('error', (cause) => refuse(new Fault('cancelled', 'the request broke off', { cause })))
-    incoming.once('close', () => refuse(new Fault('cancelled', 'the request broke off')))
+    incoming.on('data', take).once('end', ended).once('error', over).once('close', over)
   })
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
 }

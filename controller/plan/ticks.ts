@@ -56,10 +56,16 @@ function compile(pattern: string, timezone: string, field: string, days: DayRule
   } catch (error) {
     throw badField(field, error instanceof Error ? error.message : 'is no cron pattern')
   }
+  // Between two ticks the answer is the same for every instant, and many jobs share a pattern.
+  let known: { readonly from: Instant; readonly next: Instant } | undefined
   return {
     after(from) {
-      const next = cron.nextRun(new Date(from))
-      return next === null ? undefined : instant(next.getTime())
+      if (known && from >= known.from && from < known.next) return known.next
+      const found = cron.nextRun(new Date(from))
+      if (found === null) return undefined
+      const next = instant(found.getTime())
+      known = { from, next }
+      return next
     },
   }
 }
