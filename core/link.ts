@@ -7,8 +7,10 @@ import type { Reason, StepReport, Task } from './run.ts'
  * protocol itself (order of messages, who answers what) is told in proto/firn/v1/agent.proto.
  */
 
-/** The version of this protocol; a peer states the range that it speaks. */
+/** The newest version of the line's protocol that this release speaks. */
 export const protocolNow = 1
+/** The oldest one. Peers of two releases meet while servers and agents are updated: both state their range, the server chooses. */
+export const protocolOldest = 1
 
 /**
  * The name that agents ask of every server's certificate, whatever address it is reached at: all servers are alike, and
@@ -187,6 +189,9 @@ export type ToServer =
   /** Its certificate is nearly over: a request (PEM) for the next one. The stream itself proves who asks. */
   | { readonly type: 'renew'; readonly csr: string }
   | { readonly type: 'bye'; readonly reason: string }
+
+/** What an agent says of one attempt; a line may bring it again at any time. */
+export type SaidOfAttempt = Extract<ToServer, { readonly run: RunId; readonly attempt: number }>
 
 /** A start on the server's monotonic clock, by the agent's estimate. Microseconds. */
 export interface StartedReading {

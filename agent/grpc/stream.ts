@@ -1,7 +1,14 @@
 import type { StatusObject } from '@grpc/grpc-js'
 import type { Clock } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
-import { protocolNow, type ClockReading, type Hello, type ToAgent, type ToServer } from '../../core/link.ts'
+import {
+  protocolNow,
+  protocolOldest,
+  type ClockReading,
+  type Hello,
+  type ToAgent,
+  type ToServer,
+} from '../../core/link.ts'
 import { encodeToServer, messageBytesMax, type Received } from '../../proto/line.ts'
 import type { ServerCall } from './dial.ts'
 import type { LineLimits, LineTimes } from './options.ts'
@@ -119,7 +126,7 @@ export class Stream {
 
   #welcome(welcome: Welcome): void {
     if (this.#isOpen) return this.#end('a second welcome')
-    if (welcome.protocol > protocolNow || welcome.protocol < 1)
+    if (welcome.protocol > protocolNow || welcome.protocol < protocolOldest)
       return this.#end(`the server chose protocol ${welcome.protocol}`)
     this.#isOpen = true
     this.#owner.welcomed(welcome)

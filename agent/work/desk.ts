@@ -1,6 +1,13 @@
 import { unreachable } from '../../core/fault.ts'
 import type { ClientId, ProjectId, RunId } from '../../core/ids.ts'
-import { protocolNow, type Held, type Hello, type Order, type ToServer } from '../../core/link.ts'
+import {
+  protocolNow,
+  protocolOldest,
+  type Held,
+  type Hello,
+  type Order,
+  type ToServer,
+} from '../../core/link.ts'
 import type { Reason, Report } from '../../core/run.ts'
 import type { ServerLineHandler } from '../ports/line.ts'
 import type { Policy } from '../ports/policy.ts'
@@ -72,7 +79,7 @@ export class Desk implements ServerLineHandler {
     const heavy = this.#seats.filter(({ is, light }) => !light && is !== 'waiting').length
     return {
       ...about,
-      ...{ project, client, protocol: { from: protocolNow, to: protocolNow } },
+      ...{ project, client, protocol: { from: protocolOldest, to: protocolNow } },
       engines: probes.all(),
       held: Array.from(book.state.attempts, ([key, { run, attempt, outcome }]): Held => ({
         ...{ run, attempt },

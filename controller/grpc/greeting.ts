@@ -1,11 +1,8 @@
 import { status } from '@grpc/grpc-js'
-import { protocolNow, type Hello, type ToServer } from '../../core/link.ts'
+import { protocolNow, protocolOldest, type Hello, type ToServer } from '../../core/link.ts'
 import type { Received } from '../../proto/line.ts'
 import type { EndStatus, LineCall } from './line.ts'
 import type { Certified } from './sockets.ts'
-
-/** The oldest protocol that this server still speaks. */
-const protocolOldest = 1
 
 /** A hello that may become a line, or what its sender is told. */
 export type Greeting =

@@ -1,6 +1,6 @@
 import type { Clock, Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId, RunId, ServerId } from '../../core/ids.ts'
-import type { ToServer } from '../../core/link.ts'
+import type { SaidOfAttempt } from '../../core/link.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf } from '../../core/set.ts'
 import { isSettled } from '../plan/absorb.ts'
@@ -110,10 +110,7 @@ export class Reconciler implements AsyncDisposable {
   }
 
   /** What an agent said of a run. Played in the background; its line may say the same again at any time. */
-  heard(
-    line: AgentLine,
-    message: Exclude<ToServer, { type: 'hello' | 'beat' | 'bye' | 'progress' | 'answer' | 'renew' }>,
-  ): void {
+  heard(line: AgentLine, message: SaidOfAttempt): void {
     const { lines } = this.#options
     lines.note(line, message)
     if (message.type === 'ended') return this.#settle(line, message.run, message.attempt)
