@@ -74,17 +74,17 @@ export class LineBook {
     this.#pages.get(nameOf(project, client))?.played.add(run)
   }
 
+  /** Sends what is about a run and keeps that it did; nothing when its client's line is not here or is full. */
   send(
     project: ProjectId,
     client: ClientId,
     run: RunId,
-    what: Sent['what'],
-    message: ToAgent & { type: Sent['what'] },
+    message: Extract<ToAgent, { type: Sent['what'] }>,
   ): void {
     const page = this.#pages.get(nameOf(project, client))
     if (!page?.line.send(message)) return
     const attempt = message.type === 'order' ? message.order.attempt : message.attempt
-    page.sent.set(run, { run, what, attempt, at: this.#clock.now() })
+    page.sent.set(run, { run, what: message.type, attempt, at: this.#clock.now() })
   }
 
   /** Keeps what the agent says it has. */

@@ -12,7 +12,7 @@ import type { Delivery } from '../ports/feed.ts'
 import { put, unchanged, type Stored, type Transaction } from '../state/documents.ts'
 import type { State } from '../state/state.ts'
 import type { Context, Sealer } from '../use-cases/context.ts'
-import { repositoryPlace } from '../use-cases/new-run.ts'
+import { accessOf } from '../use-cases/repositories.ts'
 import { retrying } from '../use-cases/retrying.ts'
 import type { LineBook } from './line-book.ts'
 import type { ServerTime } from './server-time.ts'
@@ -191,10 +191,10 @@ export class Runs {
         if (step.event.type === 'back') lines.played(project, client, id)
         return
       case 'order':
-        lines.send(project, client, id, 'order', { type: 'order', order: this.#order(stored.value, step) })
+        lines.send(project, client, id, { type: 'order', order: this.#order(stored.value, step) })
         return
       case 'go':
-        lines.send(project, client, id, 'go', {
+        lines.send(project, client, id, {
           type: 'go',
           run: id,
           attempt: step.attempt,
@@ -203,7 +203,7 @@ export class Runs {
         })
         return
       case 'cancel':
-        lines.send(project, client, id, 'cancel', {
+        lines.send(project, client, id, {
           type: 'cancel',
           run: id,
           attempt: step.attempt,
@@ -240,28 +240,6 @@ export class Runs {
       const stored = context.state.get('repository', run.project, id)?.value
       return stored ? [accessOf(stored, sealer)] : []
     })
-  }
-}
-
-/** A repository with its password opened: for the agent's stream only. */
-export function accessOf(
-  repository: {
-    project: string
-    id: RepositoryAccess['id']
-    engine: string
-    location: string
-    sealedPassword: string
-    engineId?: string
-  },
-  sealer: Sealer,
-): RepositoryAccess {
-  const { id, engine, location, engineId } = repository
-  return {
-    id,
-    engine,
-    location,
-    password: sealer.open(repository.sealedPassword, repositoryPlace(repository.project, id)),
-    ...(engineId === undefined ? {} : { expectedId: engineId }),
   }
 }
 

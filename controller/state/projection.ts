@@ -15,11 +15,10 @@ export interface Look<K extends Kind = Kind> {
  * All documents in memory, fed by the backend's changes and, ahead of them, by this process's own commits. A change
  * is applied once, by revision: a late echo of what is already known is dropped, so nothing ever goes back.
  */
-export class Projection implements Feed {
+export class Projection implements Pick<Feed, 'reset' | 'changes'> {
   readonly collections: Collections = emptyCollections()
   /** Everything up to here has been fed. 0: nothing yet. */
   position = 0
-  isFresh = false
   /** Deletes applied ahead of the feed: a late change older than that must not bring the document back. */
   readonly #graves = new Map<string, number>()
   readonly #listeners = new Set<(look: Look) => void>()
@@ -50,16 +49,11 @@ export class Projection implements Feed {
         if (!seen.has(nameOf({ kind, project, id })))
           this.apply({ kind, project, id, text: undefined, revision })
     this.#moveTo(revision)
-    this.isFresh = true
   }
 
   changes(changes: readonly Change[], revision: number): void {
     for (const change of changes) this.apply(change)
     this.#moveTo(revision)
-  }
-
-  fresh(fresh: boolean): void {
-    this.isFresh = fresh
   }
 
   /** Resolves when everything up to `revision` has been fed; rejects with the signal's reason when it aborts first. */

@@ -40,7 +40,6 @@ export class State implements AsyncDisposable {
       },
       changes: (changes, revision) => projection.changes(changes, revision),
       fresh: (fresh) => {
-        projection.fresh(fresh)
         this.#staleSince = fresh ? undefined : (this.#staleSince ?? clock.monotonic())
       },
     })

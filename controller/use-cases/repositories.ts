@@ -45,13 +45,17 @@ export function openBackup(
   if (!backup) throw new Fault('not_found', `no backup ${id}`)
   const repository = state.get('repository', project, backup.repository)?.value
   if (!repository) throw new Fault('not_found', `no repository ${backup.repository}`)
-  const { engine, location, engineId, sealedPassword } = repository
-  const password = sealer.open(sealedPassword, repositoryPlace(project, repository.id))
+  return { backup, access: accessOf(repository, sealer) }
+}
+
+/** A repository with its password opened; only to be sent to an agent. Throws what the sealer throws. */
+export function accessOf(
+  { id, project, engine, location, engineId, sealedPassword }: Repository,
+  sealer: Context['sealer'],
+): RepositoryAccess {
+  const password = sealer.open(sealedPassword, repositoryPlace(project, id))
   return {
-    backup,
-    access: {
-      ...{ id: repository.id, engine, location, password },
-      ...(engineId === undefined ? {} : { expectedId: engineId }),
-    },
+    ...{ id, engine, location, password },
+    ...(engineId === undefined ? {} : { expectedId: engineId }),
   }
 }
