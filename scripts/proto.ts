@@ -1,6 +1,6 @@
 // Generated code for proto/: what `npm run gen` writes and `npm run check` compares.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
@@ -9,35 +9,40 @@ const root = path.join(import.meta.dirname, '..')
 /** Folder of the generated code, from the root of the checkout. It holds nothing else. */
 const GENERATED = 'proto/gen'
 
-/** Generates proto/gen anew; files of messages that are gone disappear. */
+/** Generates proto/gen anew; files of messages that are gone disappear. What was there stays when that fails. */
 export function generate(): void {
-  rmSync(path.join(root, GENERATED), { recursive: true, force: true })
-  generateInto(root)
+  withFresh((fresh) => {
+    rmSync(path.join(root, GENERATED), { recursive: true, force: true })
+    cpSync(fresh, path.join(root, GENERATED), { recursive: true })
+  })
 }
 
 /** The generated files that are not what the .proto files say: changed, missing or left over. */
 export function outdatedGeneratedFiles(): string[] {
-  const fresh = mkdtempSync(path.join(os.tmpdir(), 'firn-proto-'))
-  try {
-    generateInto(fresh)
-    const expected = readTree(path.join(fresh, GENERATED))
+  return withFresh((fresh) => {
+    const expected = readTree(fresh)
     const actual = readTree(path.join(root, GENERATED))
     const names = new Set([...expected.keys(), ...actual.keys()])
     return [...names]
       .filter((name) => expected.get(name) !== actual.get(name))
       .map((name) => path.join(GENERATED, name))
-  } finally {
-    rmSync(fresh, { recursive: true, force: true })
-  }
+  })
 }
 
-function generateInto(dir: string): void {
-  const { status } = spawnSync('buf', ['generate', '--output', dir], {
-    cwd: root,
-    stdio: 'inherit',
-    env: toolEnvironment(),
-  })
-  if (status !== 0) throw new Error('buf generate failed')
+/** Calls `use` with a folder of what the .proto files say, which is gone afterwards. Throws an Error when buf cannot say. */
+function withFresh<T>(use: (fresh: string) => T): T {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'firn-proto-'))
+  try {
+    const { status, error } = spawnSync('buf', ['generate', '--output', dir], {
+      cwd: root,
+      stdio: 'inherit',
+      env: toolEnvironment(),
+    })
+    if (status !== 0) throw new Error('buf generate failed', { cause: error })
+    return use(path.join(dir, GENERATED))
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
 }
 
 /** The environment in which the programs of both package folders are in PATH. */
