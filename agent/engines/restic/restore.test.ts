@@ -131,6 +131,40 @@ describe.each(resticPrograms())('with %s', (program) => {
       expect(fs.readFileSync(`${target}/mine`, 'utf8')).toBe('mine')
     })
 
+    it('over links writes through none of them', async () => {
+      const target = rig.dir.join('linked')
+      const elsewhere = rig.dir.join('elsewhere')
+      const inTarget = path.join(target, source)
+      fs.mkdirSync(elsewhere)
+      fs.writeFileSync(`${elsewhere}/leaf`, 'mine')
+      const over = { overwrite: true }
+
+      fs.mkdirSync(`${inTarget}/sub[1]`, { recursive: true })
+      fs.symlinkSync(elsewhere, `${inTarget}/sub[1]/deep`)
+      const folder = await rig.run(engine, restoreOf(saved, target, access(), over))
+      expect(folder.end).toMatchObject({ result: 'failed', retryable: false, reason: { code: 'config' } })
+      expect(folder.end.reason?.text).toContain(`${inTarget}/sub[1]/deep is a link`)
+
+      fs.rmSync(`${inTarget}/sub[1]/deep`)
+      fs.symlinkSync(`${elsewhere}/leaf`, `${inTarget}/plain`)
+      const file = await rig.run(engine, restoreOf(saved, target, access(), over))
+      expect(file.end).toMatchObject({ result: 'failed', reason: { code: 'config' } })
+      const beside = { ...over, include: [`${source}/sub[1]/deep`] }
+      expect((await rig.run(engine, restoreOf(saved, target, access(), beside))).end.result).toBe('success')
+      expect(fs.readFileSync(`${elsewhere}/leaf`, 'utf8')).toBe('mine')
+      expect(fs.readdirSync(elsewhere)).toEqual(['leaf'])
+    })
+
+    it('over links that the backup has too brings back the files', async () => {
+      const target = rig.dir.join('again')
+      fs.mkdirSync(path.join(target, source), { recursive: true })
+      fs.symlinkSync('../nowhere', `${path.join(target, source)}/link`)
+      fs.symlinkSync('/', `${target}/not in the backup`)
+      const { end } = await rig.run(engine, restoreOf(saved, target, access(), { overwrite: true }))
+      expect(end.reason?.code).not.toBe('config')
+      expect(fs.readFileSync(`${path.join(target, source)}/sub[1]/deep/leaf`, 'utf8')).toBe('leaf')
+    })
+
     it('of what is no snapshot fails', async () => {
       const { end } = await rig.run(engine, restoreOf('deadbeef'.repeat(8), rig.dir.join('no'), access()))
       expect(end).toMatchObject({ result: 'failed', retryable: false, reason: { code: 'config' } })

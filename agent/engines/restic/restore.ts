@@ -5,6 +5,7 @@ import type { EngineContext, EngineEnd, EngineTask } from '../../ports/engine.ts
 import { literalPattern } from './backup-arguments.ts'
 import { endOf, ItemErrors, type Step } from './ends.ts'
 import { codeOfText, type Failure } from './failures.ts'
+import { linkInTheWay } from './links-in-the-way.ts'
 import type { Status } from './messages.ts'
 import { asking, openRepository } from './repository.ts'
 import type { SessionEnd } from './session.ts'
@@ -18,7 +19,7 @@ const errorsKept = 200
 /**
  * Writes a snapshot, or the included paths of it, below the target: `/srv/data` of the node lands in
  * `<target>/srv/data`. restic before 0.17 says nothing before its end, so that there is no progress then, only phases.
- * Files that could not be restored make the result `partial`.
+ * Files that could not be restored make the result `partial`. It does not write through a link that lies in the target.
  */
 export async function* restore(tool: Restic, task: Restore, context: EngineContext): Step {
   const { action } = task
@@ -32,6 +33,16 @@ export async function* restore(tool: Restic, task: Restore, context: EngineConte
     const repository = await openRepository(ask, { init: false })
     if (!repository.ok) return endOf(repository.failure)
     repositoryId = repository.value
+  }
+  if (action.overwrite) {
+    const landing = { access: task.repository, snapshot: task.source.engineRef, ...action }
+    const link = await linkInTheWay(tool, landing, context)
+    if (!link.ok) return endOf(link.failure)
+    if (link.value !== undefined)
+      return endOf({
+        code: 'config',
+        text: `${link.value} is a link where the backup has none: remove it, or restore into an empty folder`,
+      })
   }
 
   yield { type: 'phase', phase: 'transfer' }
