@@ -69,6 +69,11 @@ describe('a planned backup', () => {
     expect(plan({ ...etc, repository_id: 'r7' })).toMatchObject({ refusal: { code: 'repository_unknown' } })
   })
 
+  it('has a refusal when the repository that it names is another engine’s', () => {
+    const tar = { ...etc, engine_name: 'tar', repository_id: 'r7' }
+    expect(plan(tar, known([], ['r7' as RepositoryId]))).toMatchObject({ refusal: { code: 'wrong_engine' } })
+  })
+
   it('builds on the newest backup of its own series: the same job, name, repository and engine', () => {
     const own = aBackup({ id: 'own' as BackupId, repository: defaultId })
     const others = [

@@ -97,6 +97,8 @@ function repositoryFor(
   if (choice.is === 'named') {
     const named = known.repository(choice.id)
     if (!named) return refused('repository_unknown', `no repository ${choice.id}`)
+    if (named.engine !== action.engine)
+      return refused('wrong_engine', `the repository is one of ${named.engine}, not ${action.engine}`)
     return named.id
   }
   const location = choice.is === 'place' ? choice.container : known.defaultLocation
