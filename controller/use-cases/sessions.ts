@@ -5,6 +5,7 @@ import { sessionId, type JobId, type SessionId } from '../../core/ids.ts'
 import type { Job, Reported, Session } from '../../core/job.ts'
 import { checkSchedule, timezoneOf } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
+import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
 import { isServerRun, mergedExtensions, withJobPlan, withSessionPlan } from './job-planning.ts'
 import { existingJob } from './jobs.ts'
@@ -65,7 +66,7 @@ async function storeSession(
     id,
     project: caller.project,
     user: old?.user ?? caller.user,
-    tag: old?.tag ?? fields.tag ?? 0,
+    tag: old?.tag ?? Math.max(fields.tag ?? 0, lastTagOf(context, caller, id)),
     jobs: old?.jobs ?? [],
     ...(old?.lastStart === undefined ? {} : { lastStart: old.lastStart }),
     ...(old?.external ? { external: old.external } : {}),
@@ -75,6 +76,14 @@ async function storeSession(
     ...wantedBy(fields, old),
   }
   return commitSession(context, withSessionPlan(context, plain, old), before)
+}
+
+/** Of an earlier session with this id, whose sets outlive it: their tags, and with them the runs, are taken. */
+function lastTagOf(context: Context, caller: Caller, id: SessionId): number {
+  let last = 0
+  for (const { value } of context.state.where('set', 'session', scoped(caller.project, id)))
+    last = Math.max(last, value.tag)
+  return last
 }
 
 type Described = Pick<Session, 'description' | 'holdOffS' | 'schedule'> & Partial<Session>

@@ -243,6 +243,17 @@ describe('a round of schedulers', () => {
 })
 
 describe('starting a session by its native path', () => {
+  it('goes on counting where an earlier session of this id ended', async () => {
+    const api = await startApi()
+    await api.enrolled('n1')
+    await withJobs(api, 'n1')
+    expect((await api.ask('POST', '/v1/sessions/s/start', {})).json.tag).toBe(1)
+    expect((await api.ask('DELETE', '/v1/sessions/s')).status).toBe(204)
+    await withJobs(api, 'n1')
+    // Its sets are kept: a second set 1 could not be made.
+    expect(await session(api)).toMatchObject({ session_tag: 1 })
+  })
+
   it('gives a set, and the same one for the same key', async () => {
     const api = await startApi()
     await api.enrolled('n1')
