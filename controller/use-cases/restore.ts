@@ -43,16 +43,18 @@ export async function restore(
   caller: Caller,
   request: RestoreRequest,
 ): Promise<{ restoreId: string; runs: Stored<Run>[] }> {
-  if (!request.target.startsWith('/')) throw badField('target', 'must be an absolute path')
+  checkPath('target', request.target)
+  request.include.forEach((at, index) => checkPath(`include.${index}`, at))
   const backups = backupsOf(context, caller, request)
-  const slot = manualSlot(request.key)
+  manualSlot(request.key) // a key as for a run, or a fault
   const restoreId = restoreIdOf(caller.project, request.key)
   const requests = backups.map((backup): RunRequest => ({
     project: caller.project,
     user: caller.user,
     job: backup.job,
     client: request.client ?? backup.client,
-    slot: manualSlot(`${slot.slice('manual:'.length)}:${backup.id}`.slice(-128)),
+    // Not of the key itself: with the backup's id it might be too long.
+    slot: manualSlot(`${restoreId}:${backup.id}`),
     actions: [actionFor(backup, request, targetOf(backup, backups, request))],
     purpose: 'restore',
     restore: restoreId,
@@ -61,6 +63,11 @@ export async function restore(
   for (let from = 0; from < requests.length; from += runsAtOnce)
     runs.push(...(await createRuns(context, requests.slice(from, from + runsAtOnce))))
   return { restoreId, runs }
+}
+
+function checkPath(field: string, path: string): void {
+  if (!path.startsWith('/') || path.includes('\0')) throw badField(field, 'must be an absolute path')
+  if (path.split('/').includes('..')) throw badField(field, 'must not hold ".."')
 }
 
 function backupsOf(context: Context, caller: Caller, { from }: RestoreRequest): Backup[] {

@@ -155,7 +155,11 @@ describe('a restore', () => {
     [{ target: '/x' }, 'set'],
     [{ target: '/x', backup_id: 'b', set: { session_id: 's', tag: 1 } }, 'set'],
     [{ target: 'x', backup_id: 'b' }, 'target'],
+    [{ target: '/x/../etc', backup_id: 'b' }, 'target'],
+    [{ target: '/x\0', backup_id: 'b' }, 'target'],
     [{ target: '/x', backup_id: 'b', include: [''] }, 'include.0'],
+    [{ target: '/x', backup_id: 'b', include: ['/y', 'y'] }, 'include.1'],
+    [{ target: '/x', backup_id: 'b', include: ['/y/../z'] }, 'include.0'],
     [{ target: '/x', set: { session_id: 's' } }, 'set.tag'],
   ])('refuses %j', async (body, field) => {
     const { ask } = await startApi()
