@@ -3,13 +3,13 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Charge } from './watchdog.ts'
+import { chargeVariable, type Charge } from './charge.ts'
 
 const program = fileURLToPath(new URL('watchdog.ts', import.meta.url))
 
 /** How long a watchdog may take to see that nothing is left. Milliseconds; its own limit is shorter. */
 const endMsMax = 6_000
-/** Before a watchdog that died is replaced: not at once, should it be unable to start. Milliseconds. */
+/** A watchdog that died is replaced at once, but not so often, should it be unable to start. Milliseconds. */
 const againMs = 200
 
 /**
@@ -52,8 +52,11 @@ export class Guard {
 
   #start(): ChildProcess {
     const log = openSync(this.#log, 'a', 0o600)
+    const startedAt = performance.now()
     const child = spawn(process.execPath, [program], {
       stdio: ['pipe', log, log],
+      // From its first moment it knows what to do, even if this process has no other.
+      env: { ...process.env, [chargeVariable]: JSON.stringify(this.#charge) },
       detached: true,
       cwd: '/',
     })
@@ -64,11 +67,12 @@ export class Guard {
     child.on('error', () => {})
     child.once('exit', () => {
       if (this.#isOver) return
-      setTimeout(() => {
+      const again = (): void => {
         if (!this.#isOver) this.#child = this.#start()
-      }, againMs).unref()
+      }
+      if (performance.now() - startedAt > againMs) again()
+      else setTimeout(again, againMs).unref()
     })
-    child.stdin?.write(`${JSON.stringify(this.#charge)}\n`)
     return child
   }
 }
