@@ -1,15 +1,14 @@
 import { Fault } from '../../core/fault.ts'
-import { isoOf, type Instant } from '../../core/clock.ts'
-import { clientId, repositoryId, userId } from '../../core/ids.ts'
+import { isoOf } from '../../core/clock.ts'
+import { clientId, userId } from '../../core/ids.ts'
 import { revokeClient } from '../../controller/use-cases/clients.ts'
 import { createJoinToken, enrol } from '../../controller/use-cases/enrol.ts'
-import { createRepository } from '../../controller/use-cases/repositories.ts'
+import { placeOf } from '../../controller/use-cases/recent.ts'
 import { createToken, revokeToken } from '../../controller/use-cases/tokens.ts'
-import { closed, documentOf, integerIn, missing, refusal, some, textIn, wordIn } from '../fields.ts'
+import { closed, documentOf, integerIn, missing, some, textIn, wordIn } from '../fields.ts'
 import type { Ask, Route } from '../route.ts'
-import { cut, oldestFirst, pageOf } from './paging.ts'
-import { valuesOf } from './runs.ts'
-import { repositoryView, tokenView } from './views.ts'
+import { cut, oldestFirst, pageOf, valuesOf } from './paging.ts'
+import { tokenView } from './views.ts'
 
 const errors = 'problem'
 
@@ -24,9 +23,6 @@ export const accessRoutes: readonly Route[] = [
   { method: 'POST', path: '/v1/join-tokens', role: 'admin', errors, answer: makeJoinToken },
   { method: 'POST', path: '/v1/enrol', role: 'nobody', errors, answer: letIn },
   { method: 'POST', path: '/v1/clients/:client_id/revoke', role: 'admin', errors, answer: shutOut },
-  { method: 'GET', path: '/v1/repositories', role: 'viewer', errors, answer: listRepositories },
-  { method: 'POST', path: '/v1/repositories', role: 'admin', errors, answer: makeRepository },
-  { method: 'GET', path: '/v1/repositories/:repository_id', role: 'viewer', errors, answer: showRepository },
 ]
 
 const whoami = ({ project, user, userName, role }: Ask['caller']) => ({
@@ -34,11 +30,6 @@ const whoami = ({ project, user, userName, role }: Ask['caller']) => ({
   user_id: user,
   user_name: userName,
   role,
-})
-
-const placeOf = ({ createdAt, id }: { readonly createdAt: Instant; readonly id: string }) => ({
-  at: createdAt,
-  id,
 })
 
 /** A credential may live for at most ten years; one without an end has none. */
@@ -108,33 +99,4 @@ async function letIn(ask: Ask): Promise<Response> {
 async function shutOut(ask: Ask): Promise<Response> {
   await revokeClient(ask.served.context, ask.caller, clientId(ask.param('client_id')))
   return ask.nothing()
-}
-
-function listRepositories(ask: Ask): Response {
-  const { limit, from } = pageOf(ask)
-  const stored = valuesOf(ask.served.context.state.of('repository', ask.caller.project))
-  const { page, next } = cut(oldestFirst(stored, from, placeOf), limit, placeOf)
-  return ask.json({ repositories: page.map(repositoryView), next })
-}
-
-function showRepository(ask: Ask): Response {
-  const id = repositoryId(ask.param('repository_id'))
-  const repository = ask.served.context.state.get('repository', ask.caller.project, id)
-  if (!repository) throw new Fault('not_found', `no repository ${id}`)
-  return ask.json(repositoryView(repository.value))
-}
-
-async function makeRepository(ask: Ask): Promise<Response> {
-  const document = documentOf(await ask.body())
-  closed(document, new Set(['engine', 'location', 'client_id', 'password']))
-  const location = textIn(document, 'location', { max: 4096 })
-  if (location === undefined) throw missing('location')
-  if (!location.startsWith('/')) throw refusal('location', 'must be an absolute path')
-  const client = document['client_id']
-  const { value } = await createRepository(ask.served.context, ask.caller, {
-    ...{ engine: wordIn(document, 'engine', ['restic']) ?? 'restic', location },
-    ...some('client', client === undefined ? undefined : clientId(client)),
-    ...some('password', textIn(document, 'password', { max: 1024 }) || undefined),
-  })
-  return ask.json(repositoryView(value), 201)
 }

@@ -61,3 +61,8 @@ export function oldestFirst<T>(
   const younger = [...documents].filter((document) => !from || comparePlaces(place(document), from) > 0)
   return younger.sort((a, b) => comparePlaces(place(a), place(b)))
 }
+
+/** Documents without what they are stored with. */
+export function* valuesOf<T>(stored: Iterable<{ readonly value: T }>): IterableIterator<T> {
+  for (const { value } of stored) yield value
+}

@@ -2,11 +2,11 @@ import { Fault } from '../../core/fault.ts'
 import { clientId, jobId, runId } from '../../core/ids.ts'
 import type { Run } from '../../core/run.ts'
 import { cancelRun } from '../../controller/use-cases/cancel-run.ts'
-import { comparePlaces, placeOfRun as placeOf, type Place } from '../../controller/use-cases/recent.ts'
+import { comparePlaces, placeOf, type Place } from '../../controller/use-cases/recent.ts'
 import { startRun } from '../../controller/use-cases/start-run.ts'
 import { closed, documentOf, missing, refusal, some, textIn } from '../fields.ts'
 import type { Ask, Route } from '../route.ts'
-import { cut, newestFirst, pageOf } from './paging.ts'
+import { cut, newestFirst, pageOf, valuesOf } from './paging.ts'
 import { lines } from './streams.ts'
 import { runView } from './views.ts'
 
@@ -121,10 +121,6 @@ function* openRuns(
   project: string,
 ): IterableIterator<{ readonly value: Run }> {
   for (const one of stored) if (one.value.project === project) yield one
-}
-
-export function* valuesOf<T>(stored: Iterable<{ readonly value: T }>): IterableIterator<T> {
-  for (const { value } of stored) yield value
 }
 
 /** Runs of a restore, in order of creation. Throws Fault('not_found') when there are none. */

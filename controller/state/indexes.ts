@@ -31,7 +31,6 @@ const indexes = {
     /** Every value of a key "client_id", at any depth: what a search for it may find. */
     mentions: (job) => mentionsOf(job).map((client) => scoped(job.project, client)),
     client: (job) => (job.client ? [scoped(job.project, job.client)] : []),
-    session: (job) => (job.session ? [scoped(job.project, job.session)] : []),
     /** Jobs with a slot to come. */
     planned: (job) => (job.plan.next !== undefined ? [every] : []),
   },
@@ -57,18 +56,13 @@ const indexes = {
     server: (client) => (client.line.is === 'up' ? [client.line.server] : []),
   },
   backup: {
-    job: (backup) => [scoped(backup.project, backup.job)],
     client: (backup) => [scoped(backup.project, backup.client)],
-    run: (backup) => [scoped(backup.project, backup.run)],
     set: (backup) =>
       backup.session ? [scoped(backup.project, setIdOf(backup.session.id, backup.session.tag))] : [],
   },
   foreign: {},
   action: {},
-  repository: {
-    client: (repository) => (repository.client ? [scoped(repository.project, repository.client)] : []),
-    location: (repository) => [scoped(repository.project, repository.location)],
-  },
+  repository: {},
   token: { hash: (token) => [token.hash] },
   join: { hash: (join) => [join.hash] },
   server: {},

@@ -6,7 +6,7 @@ import { State } from '../state/state.ts'
 import { instant } from '../../core/clock.ts'
 import type { Run } from '../../core/run.ts'
 import { realClock } from '../../test/support/real-clock.ts'
-import { Recent, comparePlaces, placeOfRun } from './recent.ts'
+import { Recent, comparePlaces, placeOf } from './recent.ts'
 
 const run = (id: string, createdAt: number, more: object = {}): Run =>
   ({
@@ -28,7 +28,7 @@ describe('the runs that are newest', () => {
   it('come first, in whatever order they were stored', async () => {
     const { ids, recent, drop } = await stored(run('b', 2), run('a', 1), run('d', 4), run('c', 2))
     expect(ids()).toEqual(['d', 'c', 'b', 'a'])
-    const after = [...recent.runsOf('p', placeOfRun(run('c', 2)))].map(({ value }) => value.id)
+    const after = [...recent.runsOf('p', placeOf(run('c', 2)))].map(({ value }) => value.id)
     expect(after).toEqual(['b', 'a'])
     await drop('c')
     expect(ids()).toEqual(['d', 'b', 'a'])
@@ -51,7 +51,7 @@ describe('the runs that are newest', () => {
           else await store(run(id, createdAt))
         }
         const runs = [...state.of('run', 'p')].map(({ value }) => value)
-        const sorted = runs.toSorted((x, y) => comparePlaces(placeOfRun(y), placeOfRun(x)))
+        const sorted = runs.toSorted((x, y) => comparePlaces(placeOf(y), placeOf(x)))
         expect(ids()).toEqual(sorted.map(({ id }) => id))
       }),
       { numRuns: 50 },

@@ -3,11 +3,9 @@ import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { State } from '../state/state.ts'
-import { Timeline, comparePlaces, type Place } from './timeline.ts'
+import { Timeline, comparePlaces, placeOf, type Place } from './timeline.ts'
 
-export { comparePlaces, type Place } from './timeline.ts'
-
-export const placeOfRun = ({ createdAt, id }: Pick<Run, 'createdAt' | 'id'>): Place => ({ at: createdAt, id })
+export { comparePlaces, placeOf, type Place } from './timeline.ts'
 
 export const placeOfSet = ({ admittedAt, session, tag }: SetRecord): Place => ({
   at: admittedAt,
@@ -69,7 +67,7 @@ export class Recent {
   #takeRun(before: Stored<Run> | undefined, after: Stored<Run> | undefined): void {
     if (before) this.#count(before.value, -1)
     if (after) this.#count(after.value, 1)
-    if (!before && after) this.#runs.insert(after.value.project, placeOfRun(after.value))
+    if (!before && after) this.#runs.insert(after.value.project, placeOf(after.value))
     if (before && !after) this.#drop(before.value)
     if (after) this.#compare(after)
   }
@@ -79,7 +77,7 @@ export class Recent {
   }
 
   #drop(run: Run): void {
-    this.#runs.drop(run.project, placeOfRun(run))
+    this.#runs.drop(run.project, placeOf(run))
     const key = scoped(run.project, run.job)
     if (this.#last.get(key)?.value.id !== run.id) return
     this.#last.delete(key)
@@ -91,7 +89,6 @@ export class Recent {
     if (purpose !== 'job' || state.is !== 'finished') return
     const key = scoped(project, job)
     const last = this.#last.get(key)
-    if (!last || comparePlaces(placeOfRun(last.value), placeOfRun(stored.value)) <= 0)
-      this.#last.set(key, stored)
+    if (!last || comparePlaces(placeOf(last.value), placeOf(stored.value)) <= 0) this.#last.set(key, stored)
   }
 }

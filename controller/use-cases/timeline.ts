@@ -6,6 +6,11 @@ export interface Place {
   readonly id: string
 }
 
+export const placeOf = ({ createdAt, id }: { readonly createdAt: Instant; readonly id: string }): Place => ({
+  at: createdAt,
+  id,
+})
+
 export const comparePlaces = (a: Place, b: Place): number =>
   a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 
