@@ -1,10 +1,11 @@
 // What a job of a fault test runs. It writes down, on disk and by itself, that it began and that it ended, so that
 // "nothing ran twice" needs nobody's word but its own.
 //
-//   counted-program.ts FILE [--until GATE] [--child same|own] [--only-start PID]
+//   counted-program.ts FILE [--until GATE] [--child same|own] [--fails-first] [--only-start PID]
 //
 // --until GATE      works until the file GATE exists
 // --child GROUP     leaves a child of its own working: in the `same` process group, or in its `own` session
+// --fails-first     ends at once with exit code 1 when it is a first attempt
 // --only-start PID  writes the start of PID, which goes on as another program, and ends
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
@@ -13,7 +14,12 @@ import { parseArgs } from 'node:util'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { until: { type: 'string' }, child: { type: 'string' }, 'only-start': { type: 'string' } },
+  options: {
+    until: { type: 'string' },
+    child: { type: 'string' },
+    'fails-first': { type: 'boolean', default: false },
+    'only-start': { type: 'string' },
+  },
 })
 const [file = ''] = positionals
 const [run, attempt] = (process.env['FIRN_ATTEMPT'] ?? '. ').split('.')
@@ -57,6 +63,8 @@ if (only === undefined) {
     child.unref()
   }
   const { until } = values
-  while (until !== undefined && !existsSync(until)) await sleep(25)
+  const fails = values['fails-first'] && attempt === '1'
+  while (!fails && until !== undefined && !existsSync(until)) await sleep(25)
   write('end', self)
+  if (fails) process.exitCode = 1
 }

@@ -25,6 +25,13 @@ export interface CountedRun {
   readonly result: string | null
 }
 
+export interface CountedOptions {
+  /** It leaves a child at work, in its process group or in a session of its own. */
+  readonly child?: 'same' | 'own'
+  /** The first attempt ends at once and badly. */
+  readonly failsFirst?: boolean
+}
+
 /** A counter file in a folder, and programs that write to it. */
 export class Counter {
   readonly #file: string
@@ -35,10 +42,13 @@ export class Counter {
     this.#gate = path.join(folder, `${name}.gate`)
   }
 
-  /** A command that is over when `release` was called; `child`: it leaves a child in its group, or in a session of its own. */
-  command(options: { readonly child?: 'same' | 'own' } = {}): string[] {
-    const child = options.child === undefined ? [] : ['--child', options.child]
-    return [process.execPath, program, this.#file, '--until', this.#gate, ...child]
+  /** A command that is over when `release` was called. */
+  command({ child, failsFirst = false }: CountedOptions = {}): string[] {
+    return [
+      ...[process.execPath, program, this.#file, '--until', this.#gate],
+      ...(child === undefined ? [] : ['--child', child]),
+      ...(failsFirst ? ['--fails-first'] : []),
+    ]
   }
 
   /** A restic that writes down each start of a backup, under its own pid, and is `real` in all else. */

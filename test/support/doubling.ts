@@ -24,7 +24,7 @@ export interface DoublingLine extends Doubling {
 
 type Call = ServerDuplexStream<Buffer, Buffer>
 
-/** The second copy of every other message comes so much later, when others have come in between. Milliseconds. */
+/** The second copy of every other message, and of every report, comes so much later, when others have come in between. Milliseconds. */
 const lateMs = 300
 
 const raw = {
@@ -103,7 +103,10 @@ function kindOf(bytes: Buffer): ToServer['type'] | 'unreadable' {
   return received.ok ? received.message.type : 'unreadable'
 }
 
-/** Publishes every report once more, under another message id, so that no broker takes them for the same. */
+/**
+ * Publishes every report once more and a little later, under another message id, so that no broker takes them for the
+ * same.
+ */
 export async function startDoublingReports(world: TestStack): Promise<Doubling> {
   const operator = await openOperator(path.join(world.stack.layout.keys, 'nats'), systemClock)
   const authenticator = credsAuthenticator(new TextEncoder().encode(operator.serverCredentials()))
@@ -121,8 +124,11 @@ export async function startDoublingReports(world: TestStack): Promise<Doubling> 
         if (error || id.startsWith(prefix)) return
         const again = headers()
         again.set('Nats-Msg-Id', `${prefix}${id}`)
-        connection.publish(message.subject, message.data, { headers: again })
-        doubled.set(id, (doubled.get(id) ?? 0) + 1)
+        setTimeout(() => {
+          if (connection.isClosed()) return
+          connection.publish(message.subject, message.data, { headers: again })
+          doubled.set(id, (doubled.get(id) ?? 0) + 1)
+        }, lateMs)
       },
     }),
   )

@@ -7,7 +7,7 @@ import { parseJournal } from '../../agent/disk/journal-lines.ts'
 import { foldEntries } from '../../agent/work/journal-state.ts'
 import { startStack, type Stack, type StackOptions } from '../../scripts/up/stack.ts'
 import { toolPath } from '../../scripts/tools.ts'
-import { Counter, type CountedRun } from './counted.ts'
+import { Counter, type CountedOptions, type CountedRun } from './counted.ts'
 import { eventually } from './eventually.ts'
 import { tempDir, type TempDir } from './temp.ts'
 
@@ -133,9 +133,9 @@ export class TestStack implements AsyncDisposable {
   }
 
   /** A job that runs the counted command. */
-  commandJob(client: string, tries: Tries & { child?: 'same' | 'own' } = {}, server = 0): Promise<string> {
-    const { child, ...more } = tries
-    const command = this.counter.command(child === undefined ? {} : { child })
+  commandJob(client: string, tries: Tries & CountedOptions = {}, server = 0): Promise<string> {
+    const { child, failsFirst = false, ...more } = tries
+    const command = this.counter.command({ failsFirst, ...(child === undefined ? {} : { child }) })
     return this.job(client, [{ freezer_action: { action: 'exec', command }, ...more }], server)
   }
 
