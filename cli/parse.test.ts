@@ -65,7 +65,7 @@ describe('a mistake is named, with what to do', () => {
     ['set restore s1 3', '--target is needed', 'firn set restore --help'],
     ['set get s1 three', 'TAG: "three" is no session tag', ''],
     ['client token --ttl soon', '--ttl: "soon" is no duration such as 90s, 15m, 12h or 7d', ''],
-    ['job run j1 --key=', '--key: 1 to 255 printable characters', ''],
+    ['job run j1 --key=', '--key: 1 to 128 printable characters', ''],
     ['job get ..', '".." is no id', ''],
     ['jobs ls', 'there is no command "jobs"', 'did you mean job?'],
     ['job frobnicate', 'firn job has no command "frobnicate"', 'it has: ls, get, create'],

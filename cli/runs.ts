@@ -20,7 +20,7 @@ export const KEY_OPTION: Option = {
 /** The idempotency key of a start: the server starts once for each, so that a broken connection may be tried again. */
 export function keyOf(flags: Flags): string {
   const key = flags.text('key') ?? randomUUID()
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw usage('--key: 1 to 255 printable characters without blanks')
+  if (!/^[\x21-\x7e]{1,128}$/.test(key)) throw usage('--key: 1 to 128 printable characters without blanks')
   return key
 }
 
