@@ -1,6 +1,7 @@
 // What belongs to a stack, found in /proc, and how it is ended when nobody is left who would end it in order.
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { stateVariable } from '../../agent/engines/process/environment.ts'
 import {
   environmentOf,
   liveProcesses,
@@ -10,8 +11,6 @@ import {
 
 /** Names the stack in the environment of every process that the launcher starts. */
 export const stackVariable = 'FIRN_STACK'
-/** Names the agent's state directory in the environment of what its engines start; the agent sets it. */
-const stateVariable = 'FIRN_STATE'
 
 /** One process for ever: a pid comes back, with its start time it does not. */
 export interface ProcessName {
