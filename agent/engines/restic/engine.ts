@@ -1,6 +1,13 @@
 import { Fault, unreachable } from '../../../core/fault.ts'
-import type { EngineProbe } from '../../../core/link.ts'
-import type { Engine, EngineContext, EngineEnd, EngineEvent, EngineTask } from '../../ports/engine.ts'
+import type { EngineProbe, RepositoryAccess } from '../../../core/link.ts'
+import type {
+  Engine,
+  EngineContext,
+  EngineEnd,
+  EngineEvent,
+  EngineTask,
+  LogLine,
+} from '../../ports/engine.ts'
 import { backup } from './backup.ts'
 import { browse } from './browse.ts'
 import { cleanUp } from './clean-up.ts'
@@ -31,7 +38,7 @@ export function resticEngine(settings: ResticSettings): Engine {
         if (tool.ok) await cleanUp(tool.value, repository, context)
         else context.log({ level: 'warn', stream: 'agent', text: tool.failure.text })
       } catch (error) {
-        context.log({ level: 'warn', stream: 'agent', text: `cleaning up failed: ${wordsOf(error)}` })
+        context.log({ level: 'warn', stream: 'agent', text: `cleaning up failed: ${textOf(error)}` })
       }
     },
   }
@@ -58,10 +65,10 @@ async function* run(
       end = yield* step(tool, task, context)
     } else end = endOf(found.failure)
   } catch (error) {
-    end = endOf({ code: 'unknown', text: wordsOf(error) })
+    end = endOf({ code: 'unknown', text: textOf(error) })
   } finally {
     // Also when the reader has left. Stale locks fail every later check and forget.
-    if (tool?.unclean || end?.reason?.code === 'locked') await tidy(tool, task, context)
+    if (tool && (tool.unclean || end?.reason?.code === 'locked')) await tidy(tool, task.repository, context)
   }
   yield end
 }
@@ -81,23 +88,14 @@ function step(tool: Restic, task: ResticTask, context: EngineContext): Step {
   }
 }
 
-/** The signal of the attempt has most often aborted by now; the cleaning has its own bound. */
-async function tidy(tool: Restic | undefined, task: ResticTask, context: EngineContext): Promise<void> {
-  if (tool === undefined) return
+/** The signal of the attempt has most often aborted by now; the cleaning has its own bound. Never throws. */
+async function tidy(tool: Restic, repository: RepositoryAccess, context: EngineContext): Promise<void> {
+  const log = (line: LogLine): void => context.log(line)
   try {
-    const { stateDir, children, clock, attemptId } = context
-    const { signal } = new AbortController()
-    await cleanUp(tool, task.repository, {
-      stateDir,
-      children,
-      clock,
-      attemptId,
-      signal,
-      log: (line) => context.log(line),
-    })
+    await cleanUp(tool, repository, { ...context, signal: new AbortController().signal, log })
   } catch (error) {
-    context.log({ level: 'warn', stream: 'agent', text: `cleaning up failed: ${wordsOf(error)}` })
+    log({ level: 'warn', stream: 'agent', text: `cleaning up failed: ${textOf(error)}` })
   }
 }
 
-const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
