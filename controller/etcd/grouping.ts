@@ -85,11 +85,14 @@ export class GroupedBackend implements Backend {
     await this.#inner[Symbol.asyncDispose]()
   }
 
-  /** After the current turn's callers: what they commit at the same moment travels together. */
+  /**
+   * After the current turn of the event loop: what many requests, read from their sockets at the same moment, commit travels
+   * together. One alone does not wait for it.
+   */
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#scheduled = false
       this.#depart()
     })
@@ -103,7 +106,7 @@ export class GroupedBackend implements Backend {
       const landing = this.#fly(group).finally(() => {
         this.#flights.delete(group)
         this.#landings.delete(landing)
-        this.#schedule()
+        this.#depart()
       })
       this.#landings.add(landing)
     }
