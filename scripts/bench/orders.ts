@@ -16,7 +16,7 @@ export const orders: Benchmark = {
 }
 
 async function run({ quick, say }: BenchmarkOptions): Promise<Findings> {
-  const rounds = Number(process.env.R ?? 0) || (quick ? 9 : 31)
+  const rounds = quick ? 9 : 31
   await using server = startLineServer()
   await using bare = startBareStreams()
   await using stack = new AsyncDisposableStack()
