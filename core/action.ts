@@ -2,6 +2,7 @@ import type { ActionId, BackupId, RepositoryId } from './ids.ts'
 
 /** What a value of a published JSON document may be. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+/** An object of such a document. */
 export type JsonObject = { [key: string]: Json }
 
 /** One entry of a job's `job_actions`, as users wrote it. */
@@ -24,6 +25,7 @@ export type RepositoryChoice =
   | { readonly is: 'named'; readonly id: RepositoryId }
   | { readonly is: 'place'; readonly storage: 'local'; readonly container: string }
 
+/** What a step may take of its node. Absent: no limit; the node's own configuration may set a lower one. */
 export interface Limits {
   readonly uploadKiBs?: number
   readonly downloadKiBs?: number
@@ -34,6 +36,7 @@ export interface Limits {
   readonly ioLevel?: number
 }
 
+/** What a step does, with all that was said about how. `engine` names who does it. */
 export type Action =
   | {
       readonly do: 'backup'

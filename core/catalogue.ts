@@ -104,6 +104,7 @@ export interface Client {
   readonly createdAt: Instant
 }
 
+/** What a token allows: `viewer` looks, `operator` also changes and starts, `admin` also lets in and shuts out. */
 export type Role = 'admin' | 'operator' | 'viewer'
 
 /** A REST credential. Only the hash of its secret is kept. */

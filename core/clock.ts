@@ -4,7 +4,9 @@ export type Instant = number & { readonly __instant: unique symbol }
 /** Milliseconds of a monotonic clock of one process; comparable only within it. */
 export type Monotonic = number & { readonly __monotonic: unique symbol }
 
+/** Rounded to whole milliseconds. */
 export const instant = (ms: number): Instant => Math.round(ms) as Instant
+/** A reading of the process's monotonic clock. Milliseconds. */
 export const monotonic = (ms: number): Monotonic => ms as Monotonic
 
 /** `at` moved by `ms`. */

@@ -4,15 +4,23 @@ import { badField } from './fault.ts'
 declare const kind: unique symbol
 type Id<K extends string> = string & { readonly [kind]: K }
 
+/** A tenant: whatever is stored belongs to one. */
 export type ProjectId = Id<'project'>
+/** Who made something, as the token says. */
 export type UserId = Id<'user'>
 /** A node with an agent: Freezer's `client_id`. */
 export type ClientId = Id<'client'>
+/** Actions for a client, or for all clients with some labels. */
 export type JobId = Id<'job'>
+/** Jobs that start together. */
 export type SessionId = Id<'session'>
+/** One entry of a job's actions. */
 export type ActionId = Id<'action'>
+/** One job on one client for one slot. */
 export type RunId = Id<'run'>
+/** One entry of the catalogue. */
 export type BackupId = Id<'backup'>
+/** Where an engine keeps data. */
 export type RepositoryId = Id<'repository'>
 /** One server process, new at each start. */
 export type ServerId = Id<'server'>
@@ -43,6 +51,7 @@ export const backupId = (text: unknown): BackupId => checked<'backup'>('backup_i
 export const repositoryId = (text: unknown): RepositoryId => checked<'repository'>('repository_id', text)
 export const serverId = (text: unknown): ServerId => checked<'server'>('server_id', text)
 
+/** Throws Fault('bad_request') when the text is no host name, optionally after a prefix. */
 export function clientId(text: unknown): ClientId {
   if (typeof text !== 'string' || text.length > clientLengthMax || !clientForm.test(text))
     throw badField('client_id', 'must be a host name, optionally after a "prefix_"')
@@ -59,6 +68,7 @@ export function manualSlot(key: unknown): Slot {
     throw badField('idempotency_key', 'must be 1 to 128 printable characters without blanks')
   return `manual:${key}` as Slot
 }
+/** One start of a session; its members share it. */
 export const sessionSlot = (session: SessionId, tag: number): Slot => `session:${session}:${tag}` as Slot
 /** The slot text back from storage or a message: any of the three forms above. */
 export function slot(text: unknown): Slot {

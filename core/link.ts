@@ -20,6 +20,7 @@ export const serverTlsName = 'firn-server'
 
 /** The fencing number: create_revision of the leader's key in etcd. It only grows. */
 export type Epoch = number & { readonly __epoch: unique symbol }
+/** A create_revision as an epoch; 0: none was seen yet. */
 export const epoch = (n: number): Epoch => n as Epoch
 
 /** What opens a repository. The password is a secret: it lives in memory and on the mTLS stream only. */
@@ -62,6 +63,7 @@ export interface Held {
   readonly state: 'armed' | 'running' | 'ended'
 }
 
+/** What an engine of a node can do, and what keeps it from that: `problems` are sentences for people. */
 export interface EngineProbe {
   readonly engine: string
   readonly available: boolean
@@ -70,6 +72,7 @@ export interface EngineProbe {
   readonly problems: readonly string[]
 }
 
+/** An agent's first message on a line: who it is, and what it holds. */
 export interface Hello {
   readonly client: ClientId
   readonly project: ProjectId
@@ -87,6 +90,7 @@ export interface Hello {
   readonly slots: number
 }
 
+/** How far a step has come, as its agent tells it; it never decides anything. */
 export interface Progress {
   readonly run: RunId
   readonly attempt: number
@@ -106,6 +110,7 @@ export interface Progress {
   readonly current?: string
 }
 
+/** What a step is busy with. */
 export type Phase = 'prepare' | 'scan' | 'transfer' | 'commit' | 'verify' | 'cleanup'
 
 /** Monotonic nanosecond readings as numbers of microseconds (2^53 µs are 285 years). */
@@ -116,6 +121,7 @@ export interface ClockReading {
   readonly serverSentUs: number
 }
 
+/** What a server says on a line. */
 export type ToAgent =
   | {
       readonly type: 'welcome'
@@ -156,6 +162,7 @@ export type ToAgent =
   /** The servers that take agents, all of them: replaces what the agent knew. */
   | { readonly type: 'servers'; readonly addresses: readonly string[] }
 
+/** What an agent says on a line. */
 export type ToServer =
   | { readonly type: 'hello'; readonly hello: Hello }
   | {
@@ -209,6 +216,7 @@ export type Ask = {
   readonly limit: number
 }
 
+/** Something in a backup. `size` in bytes; `mtime` as the engine tells it, ISO 8601. */
 export interface TreeEntry {
   readonly path: string
   /** The exact bytes, set only when `path` cannot hold them. */
@@ -220,6 +228,7 @@ export interface TreeEntry {
   readonly mtime: string
 }
 
+/** What an agent found for an `Ask` with that id, or why it found nothing. */
 export type Answer =
   | { readonly id: string; readonly ok: true; readonly entries: readonly TreeEntry[]; readonly more: boolean }
   | { readonly id: string; readonly ok: false; readonly reason: Reason }

@@ -6,6 +6,7 @@ import { foldAborted, foldGone, foldLost, foldReport } from './report.ts'
 import type { HeldState, Reason, Report, Result, Run, RunState, Started } from './run.ts'
 import { nextStep, skipRest } from './steps.ts'
 
+/** What can happen to a run: what its agent said, what a user or server asked for, and time. */
 export type RunEvent =
   /** A server is about to send the order. */
   | { readonly type: 'offered' }

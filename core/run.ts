@@ -47,6 +47,7 @@ export interface Task {
   readonly refusal?: Reason
 }
 
+/** What a step has moved. Sizes in bytes; absent: the engine does not say. */
 export interface Stats {
   readonly filesNew?: number
   readonly filesChanged?: number
@@ -68,6 +69,7 @@ export interface Saved {
   readonly paths: readonly string[]
 }
 
+/** A file that could not be read or written, or something else that the step went on without. */
 export interface ItemError {
   /** Shown form; bytes that are no UTF-8 are replaced in it. */
   readonly path?: string
@@ -189,6 +191,7 @@ export interface Run {
   readonly state: RunState
 }
 
+/** Whether its result stands. */
 export const isFinished = (run: Run): boolean => run.state.is === 'finished'
 
 /** The attempt that is on its way or under way; of a finished run there is none. */

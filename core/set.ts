@@ -18,6 +18,7 @@ export interface Member {
 /** `abort`: a member that is not ready in time ends the start. `degrade`: the others go on without it. */
 export type MissingPolicy = 'abort' | 'degrade'
 
+/** Where a set stands. A field lives in the phases that have it. */
 export type SetPhase =
   /** Runs are made and sent; each member says when it is armed. Ends at `by`. */
   | { readonly is: 'preparing'; readonly by: Instant }
@@ -26,6 +27,7 @@ export type SetPhase =
   | { readonly is: 'cancelling'; readonly why: Reason }
   | { readonly is: 'ended'; readonly at: Instant; readonly outcome: SetOutcome }
 
+/** What became of a set, from what its members reported. */
 export interface SetOutcome {
   /** The worst of the members'. */
   readonly result: Result

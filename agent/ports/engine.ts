@@ -3,10 +3,22 @@ import type { Clock } from '../../core/clock.ts'
 import type { EngineProbe, Phase, Progress, RepositoryAccess, TreeEntry } from '../../core/link.ts'
 import type { ItemError, Parent, Reason, Result, Saved, Stats } from '../../core/run.ts'
 
-/** What an engine is given for one step of one attempt. */
-export interface EngineContext {
+/** What a tool needs to be run at all; looking into a repository and cleaning it up take no more. */
+export interface ToolContext {
   /** `<run>.<attempt>`; goes into the environment of every child, so that orphans are found after a crash. */
   readonly attemptId: string
+  /** For caches and temporary files of this engine; survives. 0700. */
+  readonly stateDir: string
+  /** Abort asks the engine to stop: by its own ladder, then harder. The result is then `aborted`. */
+  readonly signal: AbortSignal
+  readonly clock: Clock
+  /** Told of each child right after it was started, before anything is read from it, and again when it has ended. */
+  readonly children: ChildLedger
+  log(line: LogLine): void
+}
+
+/** What an engine is given for one step of one attempt. */
+export interface EngineContext extends ToolContext {
   /**
    * Put on what is saved: run, step, job, client … Values hold no comma. `run` and `step` (its index) let an engine take
    * over what an earlier attempt at the step has saved; without them it never does.
@@ -14,16 +26,8 @@ export interface EngineContext {
   readonly tags: Readonly<Record<string, string>>
   /** The stable name of the node, for engines that keep one. */
   readonly host: string
-  /** For caches and temporary files of this engine; survives. 0700. */
-  readonly stateDir: string
-  /** Abort asks the engine to stop: by its own ladder, then harder. The result is then `aborted`. */
-  readonly signal: AbortSignal
   /** Without a new progress value for this long the step is stopped as `stalled`. Milliseconds. */
   readonly stallMs: number
-  readonly clock: Clock
-  /** Told of each child right after it was started, before anything is read from it, and again when it has ended. */
-  readonly children: ChildLedger
-  log(line: LogLine): void
 }
 
 /** Where the agent writes down which children it has, so that a later process finds those that outlived it. */
@@ -32,6 +36,7 @@ export interface ChildLedger {
   ended(pid: number): void
 }
 
+/** A line for the log of a run. `agent`: not the tool's, but said about it. */
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly stream: 'stdout' | 'stderr' | 'agent'
@@ -78,6 +83,7 @@ export type EngineProgress = Omit<
   readonly fraction?: number
 }
 
+/** What an engine tells while it works. */
 export type EngineEvent =
   | { readonly type: 'phase'; readonly phase: Phase }
   | { readonly type: 'progress'; readonly progress: EngineProgress }
@@ -85,6 +91,7 @@ export type EngineEvent =
   /** Exactly one, last. */
   | EngineEnd
 
+/** How a step ended. A `failed` one that saved something all the same says what. */
 export interface EngineEnd {
   readonly type: 'end'
   readonly result: Result
@@ -114,11 +121,8 @@ export interface Engine {
     engineRef: string,
     path: string,
     limit: number,
-    context: Pick<EngineContext, 'stateDir' | 'signal' | 'children' | 'log' | 'clock' | 'attemptId'>,
+    context: ToolContext,
   ): Promise<{ readonly entries: readonly TreeEntry[]; readonly more: boolean }>
   /** Removes what a dead attempt left: stale locks. Never throws; says what it did through `log`. */
-  cleanUp(
-    repository: RepositoryAccess,
-    context: Pick<EngineContext, 'stateDir' | 'signal' | 'children' | 'log' | 'clock' | 'attemptId'>,
-  ): Promise<void>
+  cleanUp(repository: RepositoryAccess, context: ToolContext): Promise<void>
 }

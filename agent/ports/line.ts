@@ -11,6 +11,7 @@ export interface ServerLine extends AsyncDisposable {
   toLocalUs(serverUs: number): { readonly us: number; readonly errorUs: number } | undefined
 }
 
+/** What the agent does with its line. None of these may throw. */
 export interface ServerLineHandler {
   /** The current state, asked for at each connect. */
   hello(): Hello

@@ -17,6 +17,7 @@ export const kinds = [
   'join',
   'server',
 ] as const
+/** One of them. */
 export type Kind = (typeof kinds)[number]
 
 /** Names one document. `id` and `project` have only characters that the ids of core allow, and "." and ":". */
@@ -32,6 +33,7 @@ export interface Entry extends Ref {
   readonly revision: number
 }
 
+/** A document that was written, or that is gone. */
 export type Change = Entry | (Ref & { readonly text: undefined; readonly revision: number })
 
 /** The document must be at this revision; 0: it must not exist. */
@@ -39,6 +41,7 @@ export interface Requirement extends Ref {
   readonly revision: number
 }
 
+/** A document to be written, or to be deleted. */
 export type Write = Ref & {
   /** undefined deletes. */
   readonly text: string | undefined
@@ -46,6 +49,7 @@ export type Write = Ref & {
   readonly whileAlive?: true
 }
 
+/** Writes that happen together or not at all. */
 export interface RawTransaction {
   readonly requires: readonly Requirement[]
   readonly writes: readonly Write[]
@@ -73,6 +77,7 @@ export interface Backend extends AsyncDisposable {
   revision(): Promise<number>
 }
 
+/** Who follows what is stored. One that throws has lost its place: it is fed everything anew. */
 export interface Feed {
   /** All documents as of `revision`: at the start, and after a gap that could not be bridged. */
   reset(entries: Iterable<Entry>, revision: number): void

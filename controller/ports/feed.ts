@@ -20,6 +20,7 @@ export interface ReportFeed extends AsyncDisposable {
   /** Connected to NATS and consuming. */
   healthy(): boolean
 }
+/** Takes a report: resolves when it is settled for good, rejects when it is to come again. */
 export type ReportHandler = (delivery: Delivery) => Promise<void>
 
 /** What operators can follow; kinds and fields are told in docs/events.md. */
@@ -34,6 +35,7 @@ export interface DomainEvent {
   readonly data: JsonObject
 }
 
+/** An event as it is read back. `subject`: the public one, of docs/events.md. */
 export interface FollowedEvent {
   readonly subject: string
   readonly project: ProjectId

@@ -22,6 +22,7 @@ export interface Live {
   health(): Health
 }
 
+/** How this server stands, for probes and metrics. */
 export interface Health {
   /** The store answered within the last 3 s. */
   readonly etcd: boolean

@@ -40,6 +40,7 @@ export interface Documents {
   server: Server
 }
 
+/** A document as it was read. */
 export interface Stored<T> {
   readonly value: T
   /** Of its last write: what a later write must name. */
@@ -56,6 +57,7 @@ export type Put = {
   }
 }[Kind]
 
+/** Typed writes that happen together or not at all. */
 export interface Transaction {
   /** Revision 0: must not exist. */
   readonly requires: readonly Requirement[]
@@ -65,9 +67,11 @@ export interface Transaction {
   readonly epoch?: Epoch
 }
 
+/** A write of a whole document. */
 export const put = <K extends Kind>(kind: K, project: string, id: string, value: Documents[K]): Put =>
   ({ kind, project, id, value }) as Put
 
+/** The name of a document. */
 export const ref = (kind: Kind, project: string, id: string): Ref => ({ kind, project, id })
 
 /** "It must still be as I read it" (absent: it must not exist). */
@@ -89,8 +93,10 @@ export const unchanged = (
  */
 export const storedVersion = 1
 
+/** A document as text, with its version. */
 export const encode = (value: object): string => JSON.stringify({ v: storedVersion, ...value })
 
+/** The document in a text, or undefined when this version cannot read it. What it holds is not checked: only servers write it. */
 export function decode<K extends Kind>(_kind: K, text: string): Documents[K] | undefined {
   try {
     const { v, ...value } = JSON.parse(text) as { v?: unknown }

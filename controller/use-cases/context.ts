@@ -37,6 +37,7 @@ export interface Context {
   holdsLine(project: ProjectId, client: ClientId): boolean
 }
 
+/** What the server's configuration says to use cases. */
 export interface Settings {
   /** Where a client's default repository lies on its node; `{project}` and `{client}` are filled in. */
   readonly defaultRepository: string

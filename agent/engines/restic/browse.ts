@@ -2,7 +2,7 @@ import { Fault } from '../../../core/fault.ts'
 import type { RepositoryAccess, TreeEntry } from '../../../core/link.ts'
 import { countOf, objectOf, textOf } from './messages.ts'
 import type { Failure } from './failures.ts'
-import type { ToolContext } from './call.ts'
+import type { ToolContext } from '../../ports/engine.ts'
 import type { Restic } from './tool.ts'
 
 /** Somebody waits for the answer. */

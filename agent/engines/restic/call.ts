@@ -1,13 +1,7 @@
 import type { Limits } from '../../../core/action.ts'
 import type { RepositoryAccess } from '../../../core/link.ts'
-import type { EngineContext } from '../../ports/engine.ts'
 
-/** What every command of restic needs of an attempt; browsing and cleaning up have no more. */
-export type ToolContext = Pick<
-  EngineContext,
-  'stateDir' | 'signal' | 'children' | 'log' | 'clock' | 'attemptId'
->
-
+/** One command of restic. */
 export interface Call {
   readonly args: readonly string[]
   readonly access: RepositoryAccess

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { RepositoryAccess } from '../../../core/link.ts'
-import type { ToolContext } from './call.ts'
+import type { ToolContext } from '../../ports/engine.ts'
 import { cacheFolder, type Restic } from './tool.ts'
 
 /** Without movement for this long the cleaning is given up; the next attempt does it again. */

@@ -1,6 +1,7 @@
 import type { RepositoryAccess } from '../../../core/link.ts'
 import { isObject, objectOf, textOf } from './messages.ts'
-import type { Call, ToolContext } from './call.ts'
+import type { ToolContext } from '../../ports/engine.ts'
+import type { Call } from './call.ts'
 import { failed, type Attempted, type Restic } from './tool.ts'
 
 /** A snapshot as the repository lists it. */

@@ -6,7 +6,8 @@ import { StallWatch } from '../process/stall.ts'
 import { codeOfText, failureOf, type Failure } from './failures.ts'
 import { parseLine, type ResticMessage } from './messages.ts'
 import { redactor } from './redact.ts'
-import type { Call, ToolContext } from './call.ts'
+import type { ToolContext } from '../../ports/engine.ts'
+import type { Call } from './call.ts'
 
 export interface SessionEnd {
   readonly exit: Exit
