@@ -171,7 +171,7 @@ it('makes no error of ours out of anything that is sent, and stores nothing of w
     { numRuns: 1500 },
   )
   // Nonsense that is all refused at the first check shows little.
-  expect(Math.min(counts.taken, counts.refused)).toBeGreaterThan(100)
+  expect(Math.min(counts.taken, counts.refused)).toBeGreaterThan(20)
 })
 
 it('bears documents of brackets only', async () => {
