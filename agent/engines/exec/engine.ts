@@ -2,6 +2,7 @@ import { Fault } from '../../../core/fault.ts'
 import type { Engine, EngineContext, EngineEnd, EngineEvent, EngineTask } from '../../ports/engine.ts'
 import type { Exit } from '../process/child.ts'
 import { childEnvironment } from '../process/environment.ts'
+import { PipeStock } from '../process/pipes.ts'
 import { BoundedLog } from './log-bound.ts'
 import { Pipeline } from './pipeline.ts'
 
@@ -21,11 +22,12 @@ export const execName = 'exec'
  * no stall here.
  */
 export function execEngine(settings: ExecSettings): Engine {
+  const pipes = new PipeStock()
   return {
     name: execName,
     does: ['exec'],
     probe: () => Promise.resolve({ engine: execName, available: true, capabilities: ['pipe'], problems: [] }),
-    run: (task, context) => run(settings, task, context),
+    run: (task, context) => run(settings, pipes, task, context),
     browse: () => Promise.reject(new Fault('unsupported', 'a command has nothing to look into')),
     cleanUp: () => Promise.resolve(),
   }
@@ -33,6 +35,7 @@ export function execEngine(settings: ExecSettings): Engine {
 
 async function* run(
   settings: ExecSettings,
+  pipes: PipeStock,
   task: EngineTask,
   context: EngineContext,
 ): AsyncGenerator<EngineEvent, void, undefined> {
@@ -43,21 +46,26 @@ async function* run(
   yield { type: 'phase', phase: 'transfer' }
   let end: EngineEnd
   try {
-    end = await execute(settings, task, context)
+    end = await execute(settings, pipes, task, context)
   } catch (error) {
     end = failure('unknown', error instanceof Error ? error.message : String(error), true)
   }
   yield end
 }
 
-async function execute(settings: ExecSettings, task: Exec, context: EngineContext): Promise<EngineEnd> {
+async function execute(
+  settings: ExecSettings,
+  pipes: PipeStock,
+  task: Exec,
+  context: EngineContext,
+): Promise<EngineEnd> {
   const { action } = task
   const { clock, signal } = context
   const startedAt = clock.monotonic()
   const identity = { attemptId: context.attemptId, stateMark: settings.stateMark }
   const env = childEnvironment(identity, context.stateDir, task.env)
   const built = await Pipeline.start(
-    { commands: action.commands, env, limits: action.limits, folder: context.stateDir },
+    { commands: action.commands, env, limits: action.limits, pipes, folder: context.stateDir },
     context,
   )
   if (!built.ok) return failure('config', `command ${built.at + 1}: ${built.text}`)
@@ -94,6 +102,7 @@ async function execute(settings: ExecSettings, task: Exec, context: EngineContex
       return { ...failure('over_time', `it took longer than ${action.timeLimitMs / 1_000} s`, true), stats }
     return { ...endOf(bad.exit, bad.at, action.commands), stats }
   } finally {
+    pipes.refill(context.stateDir)
     over.abort()
     signal.removeEventListener('abort', stop)
   }

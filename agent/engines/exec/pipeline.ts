@@ -11,12 +11,13 @@ import {
 } from '../process/child.ts'
 import { commandLadder } from '../process/ladder.ts'
 import { follow, type Followed } from '../process/lines.ts'
-import { openPipes, type Pipe } from '../process/pipes.ts'
+import type { Pipe, PipeStock } from '../process/pipes.ts'
 
 export interface PipelinePlan {
   readonly commands: readonly (readonly string[])[]
   readonly env: Readonly<Record<string, string>>
   readonly limits: Limits
+  readonly pipes: PipeStock
   /** Where pipes may be made. */
   readonly folder: string
 }
@@ -55,7 +56,7 @@ export class Pipeline implements AsyncDisposable {
   static async start(plan: PipelinePlan, care: ChildCare): Promise<Built> {
     const { commands } = plan
     await mkdir(plan.folder, { recursive: true, mode: 0o700 })
-    const pipes = await openPipes(2 * commands.length, plan.folder)
+    const pipes = await plan.pipes.take(2 * commands.length, plan.folder)
     // First what they complain of, then what they write: to the next one, and from the last one to the log.
     const complaints = pipes.slice(0, commands.length)
     const joints = pipes.slice(commands.length, -1)

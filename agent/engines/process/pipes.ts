@@ -78,6 +78,40 @@ export async function openPipes(count: number, folder: string, lasting = false):
   }
 }
 
+/** Pipes in stock: enough for four commands that begin at once. */
+const spareMax = 8
+
+/** Pipes made ahead of their use: mkfifo is a process of its own, and starting it takes as long as many a command. */
+export class PipeStock {
+  readonly #spare: Pipe[] = []
+  #filling = false
+
+  /** As `openPipes`, at once when there are as many in stock. */
+  async take(count: number, folder: string): Promise<Pipe[]> {
+    const pipes = this.#spare.splice(0, count)
+    try {
+      if (pipes.length < count) pipes.push(...(await openPipes(count - pipes.length, folder)))
+      return pipes
+    } catch (error) {
+      for (const pipe of pipes) pipe[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** Makes up for what was taken, in the background. When that fails, who takes the next ones is told. */
+  refill(folder: string): void {
+    const missing = spareMax - this.#spare.length
+    if (this.#filling || missing <= 0) return
+    this.#filling = true
+    void openPipes(missing, folder)
+      .then(
+        (pipes) => this.#spare.push(...pipes),
+        () => undefined,
+      )
+      .finally(() => (this.#filling = false))
+  }
+}
+
 /**
  * Outputs for a child that has to outlive this process: it holds them open itself, so that it is not ended by SIGPIPE
  * before it can tidy up. Dispose it once the child is started. undefined where no pipes can be made; then it has to do
