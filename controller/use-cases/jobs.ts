@@ -2,6 +2,7 @@ import type { JsonObject } from '../../core/action.ts'
 import { Fault, badField } from '../../core/fault.ts'
 import { jobId, type ClientId, type JobId, type SessionId } from '../../core/ids.ts'
 import type { Job, Reported } from '../../core/job.ts'
+import { withoutJob } from '../plan/membership.ts'
 import { checkSchedule, timezoneOf } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Put, type Stored, type Transaction } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
@@ -156,11 +157,7 @@ export async function removeJob(context: Context, caller: Caller, id: JobId): Pr
   await retrying(context, async () => {
     const before = existingJob(context, caller, id)
     const session = before.value.session && state.get('session', project, before.value.session)
-    const left = session && {
-      ...session.value,
-      jobs: session.value.jobs.filter((job) => job !== id),
-      version: session.value.version + 1,
-    }
+    const left = session && withoutJob(session.value, id)
     await state.commit({
       requires: [
         unchanged('job', project, id, before),

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
 import { sessionId, type JobId, type SessionId } from '../../core/ids.ts'
 import type { Job, Reported, Session } from '../../core/job.ts'
+import { withoutJob } from '../plan/membership.ts'
 import { checkSchedule, timezoneOf } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
@@ -198,7 +199,7 @@ export async function addJobToSession(
     if (member.value.session === id && session.value.jobs.includes(job)) return
     const other = member.value.session === id ? undefined : member.value.session
     const left = other && state.get('session', project, other)
-    const joined: Session = { ...without(session.value, job), jobs: [...session.value.jobs, job] }
+    const joined: Session = { ...withoutJob(session.value, job), jobs: [...session.value.jobs, job] }
     await state.commit({
       requires: [
         unchanged('session', project, id, session),
@@ -214,7 +215,7 @@ export async function addJobToSession(
                 'session',
                 project,
                 left.value.id,
-                withSessionPlan(context, without(left.value, job), left.value),
+                withSessionPlan(context, withoutJob(left.value, job), left.value),
               ),
             ]
           : []),
@@ -247,22 +248,12 @@ export async function removeJobFromSession(
           'session',
           caller.project,
           id,
-          withSessionPlan(context, without(session.value, job), session.value),
+          withSessionPlan(context, withoutJob(session.value, job), session.value),
         ),
         put('job', caller.project, job, afterLeaving(context, member.value)),
       ],
     })
   })
-}
-
-function without(session: Session, job: JobId): Session {
-  const { [job]: _, ...external } = session.external ?? {}
-  return {
-    ...session,
-    jobs: session.jobs.filter((member) => member !== job),
-    ...(session.external ? { external } : {}),
-    version: session.version + 1,
-  }
 }
 
 function afterJoining(context: Context, job: Job, session: Session): Job {
