@@ -15,11 +15,11 @@ export interface Zone {
 }
 
 const PURE = { packages: [], node: [] } as const
-const DOMAIN = { packages: ['zod'], node: 'any' } as const
+const DOMAIN = { packages: [], node: 'any' } as const
 
 /**
  * The dependency rule. A folder of one technology (etcd, gRPC, NATS, disk, engines) appears in nobody's list but its
- * process's main.ts: everyone else knows only the port that it implements.
+ * process's start.ts: everyone else knows only the port that it implements.
  */
 export const ZONES: Zone[] = [
   { path: 'core', mayImport: [], ...PURE },
@@ -100,7 +100,6 @@ export const ZONES: Zone[] = [
   { path: 'agent/config.ts', mayImport: ['core', 'agent/ports'], packages: ['yaml', 'zod'], node: 'any' },
   { path: 'agent/work', mayImport: ['core', 'agent/ports'], ...DOMAIN },
   { path: 'agent/engines', mayImport: ['core', 'agent/ports'], ...DOMAIN },
-  { path: 'agent/freeze', mayImport: ['core', 'agent/ports'], ...DOMAIN },
   { path: 'agent/disk', mayImport: ['core', 'agent/ports'], ...DOMAIN },
   {
     path: 'agent/grpc',
@@ -126,7 +125,7 @@ export const ZONES: Zone[] = [
   {
     path: 'api',
     mayImport: ['core', 'controller/ports', 'controller/use-cases'],
-    packages: ['hono', '@hono/node-server', 'zod', 'croner'],
+    packages: ['hono', '@hono/node-server'],
     node: 'any',
   },
   {

@@ -48,9 +48,3 @@ export interface Settings {
   /** How long the members of a session may take to be ready. Milliseconds. */
   readonly prepareMs: number
 }
-
-export const defaults = {
-  startMs: 24 * 3_600_000,
-  runMs: 24 * 3_600_000,
-  prepareMs: 60_000,
-} as const satisfies Partial<Settings>

@@ -6,7 +6,7 @@ import { keyOf, refOf } from '../../controller/etcd/keys.ts'
 import type { Backend, Entry, RawTransaction } from '../../controller/ports/backend.ts'
 import { State } from '../../controller/state/state.ts'
 import { createJob } from '../../controller/use-cases/jobs.ts'
-import { defaults, type Caller, type Context } from '../../controller/use-cases/context.ts'
+import type { Caller, Context } from '../../controller/use-cases/context.ts'
 import { systemClock } from '../../core/clock-system.ts'
 import { userId } from '../../core/ids.ts'
 import { project } from './rig.ts'
@@ -29,7 +29,7 @@ export async function recorder(
       uuid: () => randomUUID().replaceAll('-', ''),
       random: (bytes) => randomBytes(bytes).toString('base64url'),
     },
-    settings: { ...defaults, defaultRepository: '/srv/{client}' },
+    settings: { defaultRepository: '/srv/{client}', startMs: 60_000, runMs: 60_000, prepareMs: 60_000 },
     holdsLine: () => false,
   }
   let next = 0
