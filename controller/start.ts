@@ -106,22 +106,26 @@ export async function startServer(
   const reconciler = stack.use(
     new Reconciler({ context, leadership, server: id, clock, lines, monotonicUs, failed }),
   )
+  const board = new ProgressBoard()
+  state.onLook(({ kind, id, after }) => {
+    if (kind === 'run' && (!after || (after.value as Run).state.is === 'finished')) board.drop(id as RunId)
+  })
   const feed = await openFeed({
     servers: config.nats.servers,
     credentials: operator.serverCredentials(),
     clock,
     log: feedLog(record),
     handle: (delivery) => reconciler.report(delivery),
+    progress: (project, progress) => {
+      const run = state.get('run', project, progress.run)?.value
+      if (run && run.state.is !== 'finished') board.note(progress)
+    },
     atOnce: reportsAtOnce,
   })
   stack.use(feed.feed)
   state.onCommit(announcer(feed.events))
 
   const asks = new Asks(clock, () => randomUUID())
-  const board = new ProgressBoard()
-  state.onLook(({ kind, id, after }) => {
-    if (kind === 'run' && (!after || (after.value as Run).state.is === 'finished')) board.drop(id as RunId)
-  })
   let ours = ''
   const enrol = enrolment(config, authority, operator, state, () => ours, clock)
   const agents = stack.use(

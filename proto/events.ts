@@ -3,7 +3,7 @@ import { isoOf } from '../core/clock.ts'
 import type { Instant } from '../core/clock.ts'
 import type { ClientId, JobId, ProjectId, RunId } from '../core/ids.ts'
 import { sessionId } from '../core/ids.ts'
-import type { Progress } from '../core/link.ts'
+import type { Phase, Progress } from '../core/link.ts'
 import { ownRunEvents, subjectOf } from './subjects.ts'
 
 /*
@@ -89,6 +89,48 @@ export function progressMessage(
       ...present,
     } as JsonObject,
   }
+}
+
+const phases: readonly string[] = [
+  'prepare',
+  'scan',
+  'transfer',
+  'commit',
+  'verify',
+  'cleanup',
+] satisfies Phase[]
+const measures = [
+  'total',
+  'files_done',
+  'files_total',
+  'fraction',
+  'bytes_per_second',
+  'seconds_left',
+] as const
+
+/** The progress that a text tells, as another server published it; undefined for any other text. */
+export function progressFrom(text: string): { project: string; progress: Progress } | undefined {
+  const { project, run, attempt, step, phase, done, errors, current, ...rest } = documentOf(text) ?? {}
+  const counted = [attempt, step, done, errors].every((value) => typeof value === 'number')
+  if (
+    typeof project !== 'string' ||
+    typeof run !== 'string' ||
+    typeof phase !== 'string' ||
+    !phases.includes(phase) ||
+    !counted
+  )
+    return undefined
+  const [total, filesDone, filesTotal, fraction, bytesPerSecond, secondsLeft] = measures.map(
+    (name) => rest[name],
+  )
+  const optional = { total, filesDone, filesTotal, fraction, bytesPerSecond, secondsLeft }
+  const given = Object.entries(optional).filter(([, value]) => typeof value === 'number')
+  const progress = {
+    ...{ run, attempt, step, phase, done, errors },
+    ...Object.fromEntries(given),
+    ...(typeof current === 'string' ? { current } : {}),
+  } as Progress
+  return { project, progress }
 }
 
 /** One line of a run's log, with the agent's wall clock. */

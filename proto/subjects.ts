@@ -132,6 +132,9 @@ export const projectSubjects = (project: ProjectId): string => `firn.${token(pro
 /** The progress of all runs of a project. Plain: kept by no stream. */
 export const progressSubjects = (project: ProjectId): string => `firn.${token(project)}.run.*.*.progress`
 
+/** The progress of all runs there are: for servers, which show it wherever its line ends. */
+export const everyProgress = 'firn.*.run.*.*.progress'
+
 /** All that an agent may publish: the results and log lines of its own runs. */
 export const agentSubjects = (project: ProjectId, client: ClientId): string[] => [
   `firn.${token(project)}.run.${token(client)}.*.result`,

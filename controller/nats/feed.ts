@@ -2,7 +2,9 @@ import type { NatsConnection } from 'nats'
 import type { Clock } from '../../core/clock.ts'
 import { Link } from '../../proto/nats/link.ts'
 import type { LinkLog } from '../../proto/nats/link.ts'
-import { serverInbox } from '../../proto/subjects.ts'
+import { everyProgress, serverInbox } from '../../proto/subjects.ts'
+import type { Progress } from '../../core/link.ts'
+import { progressFrom } from '../../proto/events.ts'
 import type { EventSink, EventSource, ReportFeed, ReportHandler } from '../ports/feed.ts'
 import { Announcer } from './announcer.ts'
 import { Results } from './results.ts'
@@ -17,6 +19,8 @@ export interface FeedOptions {
   readonly clock: Clock
   readonly log: LinkLog
   readonly handle: ReportHandler
+  /** Told of the progress that any server has heard of. Must be quick and not throw. */
+  readonly progress?: (project: string, progress: Progress) => void
   /** Calls of `handle` under way at most. */
   readonly atOnce: number
 }
@@ -60,6 +64,8 @@ export async function openFeed(options: FeedOptions): Promise<NatsFeed> {
     await ensureStreams(connection)
     await Promise.all([announcer.publishOver(connection, signal), results.consume(connection, signal)])
   })
+  const { progress: hear } = options
+  if (hear) link.attach((connection, signal) => hearProgress(connection, signal, hear))
   return {
     feed: {
       healthy: () => link.connection !== undefined && results.consuming,
@@ -77,4 +83,26 @@ export async function openFeed(options: FeedOptions): Promise<NatsFeed> {
     source: new NatsEventSource(link, clock, log),
     counts: () => ({ ...results.counts, ...announcer.counts }),
   }
+}
+
+/** Core NATS, nothing stored: what is missed is told anew within a second. */
+function hearProgress(
+  connection: NatsConnection,
+  signal: AbortSignal,
+  hear: NonNullable<FeedOptions['progress']>,
+): Promise<void> {
+  const subscription = connection.subscribe(everyProgress, {
+    callback: (error, message) => {
+      const told = error === null ? progressFrom(message.string()) : undefined
+      if (told) hear(told.project, told.progress)
+    },
+  })
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      subscription.unsubscribe()
+      resolve()
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
 }

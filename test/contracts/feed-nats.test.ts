@@ -350,3 +350,29 @@ describe('nats-server refuses', () => {
     )
   })
 })
+
+describe('progress that one server has heard of', () => {
+  it('is heard by the others, and garbage on its subject is not', async () => {
+    const heard: unknown[] = []
+    const { server, operator } = nats
+    const other = await openFeed({
+      ...{ servers: [server.url], credentials: operator.serverCredentials(), clock, log, atOnce: 1 },
+      handle: async () => {},
+      progress: (of, progress) => heard.push([of, progress]),
+    })
+    onTestFinished(() => other.feed[Symbol.asyncDispose]())
+    const one = await feedOf(async () => {})
+    await eventually(() => one.feed.healthy() && other.feed.healthy())
+    const progress = {
+      ...{ run: runId('r1'), attempt: 1, step: 0, phase: 'transfer' as const, done: 5, total: 10, errors: 0 },
+      ...{ current: '/etc/hosts', fraction: 0.5 },
+    }
+    const bare = await bareConnection()
+    await eventually(() => {
+      bare.publish(subjectOf({ about: 'run', project, client, job, event: 'progress' }), '{"run": 1}')
+      one.events.progress(project, client, job, progress)
+      return heard.length > 0
+    })
+    expect(heard[0]).toEqual([project, progress])
+  })
+})
