@@ -25,6 +25,7 @@ const up: Launcher = {
       help: 'written when all is ready: JSON with url, token, clients and pids',
     },
     { name: 'allow-exec', help: 'let jobs run any command on the agents' },
+    { name: 'watch', help: 'start servers and agents again when their sources change' },
   ],
   examples: [
     ['firn up', 'One server and three agents, REST on http://127.0.0.1:9090'],

@@ -13,6 +13,8 @@ export interface UpOptions {
   readonly readyFile: string | undefined
   /** Jobs may run any command on the agents. */
   readonly allowExec: boolean
+  /** Servers and agents start again when their sources change. */
+  readonly watch: boolean
 }
 
 const standardPort = 9_090
@@ -30,6 +32,7 @@ export function readArguments(args: readonly string[]): UpOptions {
       servers: { type: 'string' },
       'ready-file': { type: 'string' },
       'allow-exec': { type: 'boolean' },
+      watch: { type: 'boolean' },
     },
   })
   return {
@@ -39,6 +42,7 @@ export function readArguments(args: readonly string[]): UpOptions {
     servers: wholeIn('servers', values.servers, 1, 1, processesMax),
     readyFile: values['ready-file'] === undefined ? undefined : path.resolve(values['ready-file']),
     allowExec: values['allow-exec'] ?? false,
+    watch: values.watch ?? false,
   }
 }
 

@@ -7,6 +7,7 @@ import { Problem } from './problem.ts'
 import { Reviver } from './revive.ts'
 import { stopOnSignals } from './signals.ts'
 import { startStack, type Stack } from './stack.ts'
+import { restartOnChange } from './watch.ts'
 
 /**
  * `firn up`: brings the stack up and leaves it running until SIGINT, SIGTERM or SIGHUP, then stops it in order; a second
@@ -65,7 +66,9 @@ async function run(
       },
     })
     await tellReady(options, stack)
-    process.stdout.write(`${welcome(stack, options, style).join('\n')}\n`)
+    const up = stack
+    process.stdout.write(`${welcome(up, options, style).join('\n')}\n`)
+    using _watch = options.watch ? restartOnChange(up, say, () => tellReady(options, up)) : undefined
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   } finally {
     for (const file of readyFiles(options)) await rm(file, { force: true })
