@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { ApiLog } from '../api/deps.ts'
 import { serveHttp } from '../api/serve.ts'
 import { systemClock } from '../core/clock-system.ts'
 import { isFault } from '../core/fault.ts'
@@ -16,6 +17,7 @@ import { openOperator, type NatsOperator } from './nats/operator.ts'
 import type { Leadership } from './ports/backend.ts'
 import type { ReportFeed } from './ports/feed.ts'
 import type { Live } from './ports/live.ts'
+import { keepPresence } from './presence.ts'
 import { announcer } from './reconcile/announcer.ts'
 import { Asks } from './reconcile/asks.ts'
 import { LineBook } from './reconcile/line-book.ts'
@@ -24,7 +26,6 @@ import { Reconciler } from './reconcile/reconciler.ts'
 import { recordChanges } from './record-changes.ts'
 import { issueFromCsr, issueServer, openAuthority, type Authority } from './security/ca.ts'
 import { openSealer } from './security/seal.ts'
-import { put, unchanged } from './state/documents.ts'
 import { State } from './state/state.ts'
 import type { Context } from './use-cases/context.ts'
 import type { EnrolDeps } from './use-cases/enrol.ts'
@@ -82,19 +83,8 @@ export async function startServer(
 
   const lines = new LineBook(clock)
   const context: Context = {
-    state,
-    clock,
-    sealer,
-    secrets: {
-      uuid: () => randomUUID().replaceAll('-', ''),
-      random: (bytes) => randomBytes(bytes).toString('base64url'),
-    },
-    settings: {
-      defaultRepository: config.default_repository,
-      startMs: config.limits.start_seconds * 1_000,
-      runMs: config.limits.run_seconds * 1_000,
-      prepareMs: config.limits.prepare_seconds * 1_000,
-    },
+    ...{ state, clock, sealer, secrets },
+    settings: settingsOf(config),
     holdsLine: (project, client) => lines.line(project, client) !== undefined,
   }
   while (!state.loaded) await clock.sleep(loadPollMs, signal)
@@ -140,38 +130,9 @@ export async function startServer(
   ours = config.agents.advertise[0] ?? `${config.agents.host}:${agents.port}`
   const live = liveOf({ state, leadership, feed: feed.feed, lines, board, asks })
   const http = stack.use(
-    await serveHttp(
-      {
-        context,
-        live,
-        events: feed.source,
-        enrol,
-        log: {
-          answered: (request) =>
-            record('http.request', {
-              request: request.requestId,
-              method: request.method,
-              route: request.route,
-              status: request.status,
-              ms: Math.round(request.durationMs * 10) / 10,
-              ...(request.project === undefined ? {} : { project: request.project }),
-              ...(request.user === undefined ? {} : { user: request.user }),
-            }),
-          failed: (err, request) =>
-            record('http.failed', {
-              request: request.requestId,
-              method: request.method,
-              route: request.route,
-              err,
-            }),
-        },
-        version,
-      },
-      config.http,
-    ),
+    await serveHttp({ context, live, events: feed.source, enrol, log: apiLog(record), version }, config.http),
   )
-  const stopPresence = keepPresence(context, { id, agents: ours, http: http.url })
-  stack.defer(stopPresence)
+  stack.use(keepPresence(context, { id, agents: ours, http: http.url }))
   reconciler.wakeAll()
   if (config.ready_file !== undefined)
     await writeReady(config.ready_file, { url: http.url, agents: ours, server_id: id })
@@ -190,6 +151,29 @@ export async function startServer(
     },
   }
 }
+
+const secrets: Context['secrets'] = {
+  uuid: () => randomUUID().replaceAll('-', ''),
+  random: (bytes) => randomBytes(bytes).toString('base64url'),
+}
+
+const settingsOf = ({ default_repository, limits }: ServerConfig): Context['settings'] => ({
+  defaultRepository: default_repository,
+  startMs: limits.start_seconds * 1_000,
+  runMs: limits.run_seconds * 1_000,
+  prepareMs: limits.prepare_seconds * 1_000,
+})
+
+const apiLog = (record: Recorder): ApiLog => ({
+  answered: ({ requestId, method, route, status, durationMs, project, user }) =>
+    record('http.request', {
+      ...{ request: requestId, method, route, status, ms: Math.round(durationMs * 10) / 10 },
+      ...(project === undefined ? {} : { project }),
+      ...(user === undefined ? {} : { user }),
+    }),
+  failed: (err, { requestId, method, route }) =>
+    record('http.failed', { request: requestId, method, route, err }),
+})
 
 /** This process's monotonic clock in microseconds: the one that agents' clock probes read. */
 const monotonicUs = (): number => Number(process.hrtime.bigint() / 1_000n)
@@ -259,39 +243,6 @@ const liveOf = ({ state, leadership, feed, lines, board, asks }: LiveParts): Liv
     linesOpen: lines.size,
   }),
 })
-
-/** How soon this server's own document is written again when it was lost with its lease. Milliseconds. */
-const presenceMs = 500
-
-/** Keeps this server listed while it lives: its document goes with its lease, and comes back with the next. */
-function keepPresence(
-  context: Context,
-  server: { readonly id: ServerId; readonly agents: string; readonly http: string },
-): () => void {
-  const { state, clock } = context
-  const stop = new AbortController()
-  const startedAt = clock.now()
-  const write = async (): Promise<void> => {
-    while (!stop.signal.aborted && !state.get('server', '', server.id)) {
-      const value = { ...server, version, startedAt }
-      await state
-        .commit({
-          requires: [unchanged('server', '', server.id, undefined)],
-          puts: [put('server', '', server.id, value)],
-        })
-        .catch(() => undefined) // away, or written meanwhile: the next round sees
-      await clock.sleep(presenceMs, stop.signal).catch(() => undefined)
-    }
-  }
-  void write()
-  const off = state.onLook(({ kind, id, after }) => {
-    if (kind === 'server' && id === server.id && !after) void write()
-  })
-  return () => {
-    off()
-    stop.abort()
-  }
-}
 
 async function writeReady(file: string, facts: Record<string, string>): Promise<void> {
   await writeFile(`${file}.new`, JSON.stringify(facts), { mode: 0o600 })

@@ -94,6 +94,12 @@ export const ZONES: Zone[] = [
     packages: [],
     node: [],
   },
+  {
+    path: 'controller/presence.ts',
+    mayImport: ['core', 'controller/state', 'controller/use-cases', 'controller/version.ts'],
+    packages: [],
+    node: [],
+  },
   { path: 'controller/version.ts', mayImport: [], packages: [], node: ['node:module'] },
 
   { path: 'agent/ports', mayImport: ['core'], ...PURE },
