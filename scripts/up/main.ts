@@ -1,9 +1,10 @@
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { paint, wantsColour, type Paint } from '../../cli/render/colour.ts'
 import { onAncestorGone } from './ancestors.ts'
 import { readArguments, type UpOptions } from './arguments.ts'
 import { Problem } from './problem.ts'
+import { replaceFile } from './replace.ts'
 import { Reviver } from './revive.ts'
 import { stopOnSignals } from './signals.ts'
 import { startStack, type Stack } from './stack.ts'
@@ -99,8 +100,7 @@ async function tellReady(options: UpOptions, stack: Stack): Promise<void> {
     pids: { launcher: process.pid, ...stack.pids() },
   }
   for (const file of readyFiles(options)) {
-    await writeFile(`${file}.new`, `${JSON.stringify(facts, undefined, 2)}\n`, { mode: 0o600 })
-    await rename(`${file}.new`, file)
+    await replaceFile(file, `${JSON.stringify(facts, undefined, 2)}\n`)
   }
 }
 

@@ -1,7 +1,7 @@
 // Everything that Firn needs, on this machine: etcd, NATS, servers and agents as processes of their own.
 import { randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Api } from '../../cli/http.ts'
@@ -18,7 +18,9 @@ import { Problem } from './problem.ts'
 import { endProcesses, stackVariable, type Marks } from './processes.ts'
 import { StackProcess, type Crash, type Recipe } from './process.ts'
 import { removeFolder } from './remove.ts'
+import { allWritten, replaceFile } from './replace.ts'
 import { serverRecipe } from './server.ts'
+import { together } from './together.ts'
 
 export interface StackOptions {
   /** Where everything lies; made when it is not there. */
@@ -100,7 +102,7 @@ class OpenStack implements Stack {
   readonly processes = new Map<string, StackProcess>()
   readonly env: Readonly<Record<string, string | undefined>>
   readonly layout: Layout
-  etcd!: EtcdAccess
+  etcd: EtcdAccess = { endpoint: '', ca: '', certificate: '', key: '' }
   nats = ''
   token = ''
   readonly #options: StackOptions
@@ -181,7 +183,7 @@ class OpenStack implements Stack {
       addresses.push(`127.0.0.1:${plan.agentPort}`)
       servers.push(await this.#addServer(name, plan))
     }
-    await keepPorts(layout, this.#ports)
+    await replaceFile(layout.portsFile, JSON.stringify(Object.fromEntries(this.#ports)))
     // Servers wait for etcd themselves; their own start takes as long as etcd's.
     say(`starting etcd, NATS and ${serverCount === 1 ? 'the server' : `${serverCount} servers`}`)
     await together(
@@ -310,7 +312,7 @@ class OpenStack implements Stack {
     this.#api?.close()
     const left = await endProcesses({ ...this.#marks(), started: [] })
     if (left.length > 0) say(`still there: ${left.map(({ pid }) => pid).join(', ')}`)
-    await written.catch(() => {})
+    await allWritten()
     await this.#guard.end()
     await rm(this.layout.marksFile, { force: true })
     this.#lock[Symbol.dispose]()
@@ -351,38 +353,4 @@ function realPathOf(dir: string): string {
   } catch {
     return dir
   }
-}
-
-/** Does all at once. When one fails the others are told to give up, and the first failure is thrown once they have. */
-async function together(
-  starts: readonly ((signal: AbortSignal) => Promise<void>)[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const failed = new AbortController()
-  const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
-  await Promise.all(
-    starts.map((start) =>
-      start(either).catch((error: unknown) => {
-        if (!either.aborted) failed.abort(error)
-      }),
-    ),
-  )
-  either.throwIfAborted()
-}
-
-async function keepPorts(layout: Layout, ports: ReadonlyMap<string, number>): Promise<void> {
-  await replaceFile(layout.portsFile, JSON.stringify(Object.fromEntries(ports)))
-}
-
-/** Writes follow one another, so that the newest wins. */
-let written: Promise<void> = Promise.resolve()
-
-function replaceFile(file: string, text: string): Promise<void> {
-  written = written
-    .catch(() => {})
-    .then(async () => {
-      await writeFile(`${file}.new`, text, { mode: 0o600 })
-      await rename(`${file}.new`, file)
-    })
-  return written
 }

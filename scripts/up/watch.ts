@@ -34,9 +34,11 @@ export function restartOnChange(
       })
   }
   const changed = (folder: string, file: string | null): void => {
-    if (file === null || !/\.(ts|mjs|json|proto)$/.test(file) || /\.test\.ts$/.test(file)) return
+    if (file === null || !/\.(ts|mjs|json|proto)$/.test(file) || file.endsWith('.test.ts')) return
     clearTimeout(timer)
-    timer = setTimeout(() => (running = running.then(() => restart(path.join(folder, file)))), gatherMs)
+    timer = setTimeout(() => {
+      running = running.then(() => restart(path.join(folder, file)))
+    }, gatherMs)
   }
   const watchers = watched.map((folder) =>
     watch(path.join(checkout, folder), { recursive: true }, (_, file) => changed(folder, file)),
