@@ -55,48 +55,45 @@ export async function* backup(tool: Restic, task: Backup, context: EngineContext
 
   yield { type: 'phase', phase: 'transfer' }
   const parent = before.parent ?? (task.level > 0 ? task.parent?.engineRef : undefined)
-  let taken = yield* take(tool, task, context, sources, parent)
-  if (parent !== undefined && taken.end?.failure !== undefined && isParentGone(taken.end.failure, parent)) {
-    context.log({
-      level: 'warn',
-      stream: 'agent',
-      text: `parent ${parent} is gone: every file is read again`,
-    })
-    taken = yield* take(tool, task, context, sources, undefined)
-  }
-  const { end, summary, errors } = taken
-  const kept =
-    end?.exit.is === 'exited' &&
-    (end.exit.code === 0 || end.exit.code === 3) &&
-    summary?.snapshotId !== undefined
-  if (!kept)
-    return endOf(end?.failure ?? taken.failure ?? { code: 'unknown', text: 'restic ended without a summary' })
+  const taken = yield* takeOn(tool, task, context, sources, parent)
+  const summary = completeSummaryOf(taken)
+  if (!summary) return endOf(taken.end?.failure ?? taken.failure ?? noSummary)
 
   yield { type: 'phase', phase: 'commit' }
-  const stats = statsOf(summary, context.clock.monotonic() - startedAt)
-  const found = await snapshotNamed(ask, summary.snapshotId)
-  const snapshot = found.ok ? found.value?.id : undefined
   const outcome: Outcome = {
-    snapshot: snapshot ?? summary.snapshotId,
+    snapshot: summary.snapshotId,
     repositoryId: repository.value,
     paths: sources.present,
-    stats,
-    itemErrors: errors.first,
-    itemErrorCount: Math.max(errors.count, end.exit.is === 'exited' && end.exit.code === 3 ? 1 : 0),
+    stats: statsOf(summary, context.clock.monotonic() - startedAt),
+    itemErrors: taken.errors.first,
+    itemErrorCount: Math.max(taken.errors.count, isIncomplete(taken.end) ? 1 : 0),
   }
-  if (snapshot === undefined) {
-    const failure: Failure = found.ok
-      ? {
-          code: 'unknown',
-          text: `restic reported snapshot ${summary.snapshotId}, but the repository does not show it`,
-        }
-      : found.failure
-    // Whoever stopped it now should still learn of the snapshot that is there.
-    const known = !found.ok && isSnapshotId(summary.snapshotId)
-    return endOf(failure, { stats, ...(known ? { saved: savedOf(tool, outcome) } : {}) })
+  return settle(ask, tool, task, context, outcome)
+}
+
+/** The end of a snapshot that restic has reported: it counts when the repository shows it. */
+async function settle(
+  ask: Asking,
+  tool: Restic,
+  task: Backup,
+  context: EngineContext,
+  reported: Outcome,
+): Promise<EngineEnd> {
+  const found = await snapshotNamed(ask, reported.snapshot)
+  if (found.ok && found.value !== undefined) {
+    const outcome: Outcome = { ...reported, snapshot: found.value.id }
+    await write(task, context, outcome)
+    return endOfBackup(tool, task, outcome)
   }
-  await write(task, context, outcome)
-  return endOfBackup(tool, task, outcome)
+  const failure: Failure = found.ok
+    ? {
+        code: 'unknown',
+        text: `restic reported snapshot ${reported.snapshot}, but the repository does not show it`,
+      }
+    : found.failure
+  // Whoever stopped it now should still learn of the snapshot that is there.
+  const known = !found.ok && isSnapshotId(reported.snapshot)
+  return endOf(failure, { stats: reported.stats, ...(known ? { saved: savedOf(tool, reported) } : {}) })
 }
 
 type Earlier =
@@ -136,6 +133,35 @@ interface Taken {
   readonly failure?: Failure
   readonly summary?: Summary
   readonly errors: ItemErrors
+}
+
+/** As `take`, and once more from nothing when the parent turns out to be gone. */
+async function* takeOn(
+  tool: Restic,
+  task: Backup,
+  context: EngineContext,
+  sources: Sources,
+  parent: string | undefined,
+): AsyncGenerator<EngineEvent, Taken, undefined> {
+  const taken = yield* take(tool, task, context, sources, parent)
+  const failure = taken.end?.failure
+  if (parent === undefined || failure === undefined || !isParentGone(failure, parent)) return taken
+  const text = `parent ${parent} is gone: every file is read again`
+  context.log({ level: 'warn', stream: 'agent', text })
+  return yield* take(tool, task, context, sources, undefined)
+}
+
+const noSummary: Failure = { code: 'unknown', text: 'restic ended without a summary' }
+
+/** restic's 3: a snapshot was made, and some sources could not be read. */
+const isIncomplete = (end: SessionEnd | undefined): boolean =>
+  end?.exit.is === 'exited' && end.exit.code === 3
+
+/** The summary of a restic that ended well, or almost, and named its snapshot. */
+function completeSummaryOf({ end, summary }: Taken): (Summary & { readonly snapshotId: string }) | undefined {
+  const endedWell = end?.exit.is === 'exited' && (end.exit.code === 0 || end.exit.code === 3)
+  const snapshotId = summary?.snapshotId
+  return endedWell && snapshotId !== undefined ? { ...summary, snapshotId } : undefined
 }
 
 async function* take(
