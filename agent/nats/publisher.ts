@@ -1,9 +1,11 @@
+import { createHmac } from 'node:crypto'
 import type { JetStreamClient, NatsConnection } from 'nats'
 import { NatsError } from 'nats'
 import type { Clock } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { ClientId, JobId, ProjectId, RunId } from '../../core/ids.ts'
 import type { Report } from '../../core/run.ts'
+import { parseCredentials } from '../../proto/nats/credentials.ts'
 import { Link } from '../../proto/nats/link.ts'
 import type { LinkLog } from '../../proto/nats/link.ts'
 import { agentInbox, streams, subjectOf } from '../../proto/subjects.ts'
@@ -45,10 +47,13 @@ class LinkPublisher implements NatsPublisher {
   readonly #options: PublisherOptions
   readonly #link: Link
   readonly #lines: LogLines
+  /** Of this agent alone. */
+  readonly #secret: string
 
   constructor(options: PublisherOptions) {
     const { servers, project, client, credentials, clock, log } = options
     this.#options = options
+    this.#secret = parseCredentials(credentials).key.seed
     this.#link = new Link({
       ...{ servers, credentials, clock, log, retryMaxMs },
       name: `firn-agent ${client}`,
@@ -65,12 +70,21 @@ class LinkPublisher implements NatsPublisher {
     const jetStream = this.#jetStream()
     try {
       await jetStream.publish(subject, reportText(report), {
-        msgID: `${report.run}.${report.attempt}`,
+        msgID: this.#messageId(report),
         expect: { streamName: streams.results.name },
       })
     } catch (cause) {
       throw faultOf(cause, this.#link.connection === undefined)
     }
+  }
+
+  /**
+   * The same at each repeat, and known to nobody else beforehand: ids are the whole stream's, and what comes under one that
+   * another client has taken is dropped.
+   */
+  #messageId({ run, attempt }: Report): string {
+    const name = `${run}.${attempt}`
+    return `${name}.${createHmac('sha256', this.#secret).update(name).digest('hex').slice(0, 16)}`
   }
 
   log(job: JobId, run: RunId, attempt: number, line: LogLine): void {

@@ -1,6 +1,6 @@
 // What holds of the feed over a real nats-server beyond the contract: crashes, outages, garbage and renewals.
 import { readFile } from 'node:fs/promises'
-import { connect } from 'nats'
+import { connect, headers } from 'nats'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { openPublisher, type NatsPublisher } from '../../agent/nats/publisher.ts'
@@ -144,6 +144,19 @@ describe('results', () => {
     await expect(publisher.publish(job, reportOf(1))).rejects.toSatisfy((it) => isFault(it, 'timeout'))
     nats.server.signal('SIGCONT')
     await publishSurely(publisher, 1)
+  })
+
+  it('are stored although another client has published under the name of their run', async () => {
+    const taken: string[] = []
+    await feedOf(async ({ report }) => void taken.push(report.run))
+    const thief = headers()
+    const { run, attempt } = reportOf(1)
+    thief.set('Nats-Msg-Id', `${run}.${attempt}`)
+    const subject = subjectOf({ about: 'run', project, client: clientId('thief'), job, event: 'result' })
+    ;(await bareConnection()).publish(subject, 'nothing', { headers: thief })
+    await eventually(async () => (await storedReports()) === 1)
+    await publishSurely(publisherOf(), 1)
+    await eventually(() => taken.length === 1)
   })
 
   it('that nobody can read are dropped for good, and good ones go on', async () => {
