@@ -148,7 +148,8 @@ describe('results', () => {
 
   it('are stored although another client has published under the name of their run', async () => {
     const taken: string[] = []
-    await feedOf(async ({ report }) => void taken.push(report.run))
+    const { feed } = await feedOf(async ({ report }) => void taken.push(report.run))
+    await eventually(() => feed.healthy())
     const thief = headers()
     const { run, attempt } = reportOf(1)
     thief.set('Nats-Msg-Id', `${run}.${attempt}`)
