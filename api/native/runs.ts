@@ -1,6 +1,6 @@
 import { Fault } from '../../core/fault.ts'
 import { clientId, jobId, runId } from '../../core/ids.ts'
-import type { Run } from '../../core/run.ts'
+import type { Run, RunState } from '../../core/run.ts'
 import { cancelRun } from '../../controller/use-cases/cancel-run.ts'
 import { comparePlaces, placeOf, type Place } from '../../controller/use-cases/recent.ts'
 import { startRun } from '../../controller/use-cases/start-run.ts'
@@ -60,6 +60,16 @@ async function cancel(ask: Ask): Promise<Response> {
   return ask.json(runView(value, ask.served.live), 202)
 }
 
+const states: Record<RunState['is'], true> = {
+  waiting: true,
+  offered: true,
+  armed: true,
+  running: true,
+  unknown: true,
+  cancelling: true,
+  finished: true,
+}
+
 /** Filters that an index answers; the others are looked at run by run. */
 function list(ask: Ask): Response {
   const { limit, from } = pageOf(ask)
@@ -80,6 +90,8 @@ function list(ask: Ask): Response {
     (wanted.state === undefined || run.state.is === wanted.state)
   if (wanted.tag !== undefined && (wanted.session === undefined || !/^\d{1,10}$/.test(wanted.tag)))
     throw refusal('tag', 'must be a whole number, beside a session_id')
+  if (wanted.state !== undefined && !Object.hasOwn(states, wanted.state))
+    throw refusal('state', `must be one of ${Object.keys(states).join(', ')}`)
   const { page, next } = cut(candidates(ask, wanted, from), limit, placeOf, keep)
   return ask.json({ runs: page.map((run) => runView(run, ask.served.live)), next })
 }
