@@ -71,6 +71,7 @@ describe('a mistake is named, with what to do', () => {
     ['job frobnicate', 'firn job has no command "frobnicate"', 'it has: ls, get, create'],
     ['session add-jobs s j', 'firn session has no command "add-jobs"', 'did you mean add-job?'],
     ['whoami --timeout 0', '--timeout: a request needs more than no time', ''],
+    ['whoami --timeout 9999h', '--timeout: no request may take more than 24 days', ''],
     [
       'whoami --server ftp://x',
       'the command line: the server\u2019s address must look like http://127.0.0.1:9090',

@@ -16,6 +16,8 @@ import { version } from './version.ts'
 
 /** How long a request may take when nothing is said. Seconds. */
 const REQUEST_SECONDS = 30
+/** Node's timers hold no more. Milliseconds. */
+const REQUEST_MAX_MS = 2 ** 31 - 1
 
 /** Runs a command line and answers its exit code. Never throws. */
 export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
@@ -94,6 +96,7 @@ async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<num
   }
   const timeoutMs = (flags.seconds('timeout') ?? REQUEST_SECONDS) * 1000
   if (timeoutMs === 0) throw usage('--timeout: a request needs more than no time')
+  if (timeoutMs > REQUEST_MAX_MS) throw usage('--timeout: no request may take more than 24 days')
   const invocation: Invocation = {
     io,
     flags,
