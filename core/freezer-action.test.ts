@@ -95,6 +95,9 @@ describe('a backup', () => {
     [{ max_level: 'six' }, 'max_level'],
     [{ max_level: -1 }, 'max_level'],
     [{ upload_limit: 'fast' }, 'upload_limit'],
+    [{ upload_limit: '999999999999G' }, 'upload_limit'],
+    [{ on_unreadable: 'Fail' }, 'on_unreadable'],
+    [{ action: 'exec', command: 'true', time_limit: 1e15 }, 'time_limit'],
     [{ repository_id: 'a/b' }, 'repository_id'],
     [{ storage: 'local', container: 'backups' }, 'container'],
   ])('is stored and refused when run: %o', (over, field) => {

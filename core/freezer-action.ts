@@ -17,6 +17,9 @@ export type Meaning = { readonly action: Action } | { readonly refusal: Reason }
 /** How long an exec may take when it does not say. Milliseconds. Freezer's `timeout` is about groups of cloud resources. */
 const execLimitMs = 3_600_000
 
+/** Seconds: a year. */
+const timeLimitMaxS = 366 * 24 * 3600
+
 class Refused extends Error {
   readonly code: string
   constructor(code: string, text: string) {
@@ -80,10 +83,17 @@ function backupOf(freezer: JsonObject): Action {
     paths,
     excludes: listOf(freezer, 'exclude'),
     oneFileSystem: flagOf(freezer, 'one_file_system') ?? false,
-    onUnreadable: textOf(freezer, 'on_unreadable') === 'fail' ? 'fail' : 'partial',
+    onUnreadable: onUnreadableOf(freezer),
     levels: levelsOf(freezer),
     ...common(freezer),
   }
+}
+
+function onUnreadableOf(freezer: JsonObject): 'fail' | 'partial' {
+  const word = textOf(freezer, 'on_unreadable') ?? 'partial'
+  return word === 'fail' || word === 'partial'
+    ? word
+    : refuse('on_unreadable: must be "fail" or "partial"', 'bad_action')
 }
 
 function levelsOf(freezer: JsonObject): LevelRule {
@@ -131,6 +141,7 @@ function sourceOf(freezer: JsonObject): RestoreChoice {
 function execOf(freezer: JsonObject): Action {
   const commands = commandsOf(freezer['command'])
   const limitS = wholeOf(freezer, 'time_limit')
+  if (limitS !== undefined && limitS > timeLimitMaxS) refuse('time_limit: is more than a year', 'bad_action')
   return {
     do: 'exec',
     engine: 'exec',
@@ -190,13 +201,17 @@ function limitsOf(freezer: JsonObject): Limits {
 
 const factors: Record<string, number> = { '': 1, K: 1_024, M: 1_048_576, G: 1_073_741_824 }
 
+/** KiB a second: a terabyte. */
+const rateMax = 2 ** 30
+
 /** Freezer's rates: bytes a second, `10K`, `120M`; -1 for none. As KiB a second, at least 1. */
 function rateOf(freezer: JsonObject, key: string): number | undefined {
   const value = wordOf(freezer, key)
   if (value === undefined || Number(value) < 0) return undefined
   const [, number, unit] =
     /^(\d+(?:\.\d+)?)([KMG]?)$/.exec(value) ?? refuse(`${key}: is no rate`, 'bad_action')
-  return Math.max(1, Math.round((Number(number) * (factors[unit ?? ''] ?? 1)) / 1_024))
+  const rate = Math.max(1, Math.round((Number(number) * (factors[unit ?? ''] ?? 1)) / 1_024))
+  return rate <= rateMax ? rate : refuse(`${key}: is more than any line has`, 'bad_action')
 }
 
 /** A text, a number or a flag, as text. */
