@@ -9,6 +9,9 @@ export default defineConfig({
     // own keep one file's signals and sockets away from another's.
     pool: 'forks',
     maxWorkers: 2,
+    // Tests use a few programs of every Debian (bash, tar, mount, setsid), also where PATH holds less than that. What Firn
+    // itself runs comes from .tools.
+    env: { PATH: [process.env['PATH'], '/usr/bin', '/bin', '/usr/sbin', '/sbin'].join(':') },
     // Bounds for what hangs, not for what is slow: each wait inside a test has a shorter bound of its own.
     testTimeout: 60_000,
     hookTimeout: 60_000,

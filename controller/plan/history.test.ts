@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { aRun, noon, states } from '../../test/support/builders.ts'
+import { aRun, hourMs, noon, states } from '../../test/support/builders.ts'
 import { later } from '../../core/clock.ts'
 import { slotAt } from '../../core/ids.ts'
 import type { Run } from '../../core/run.ts'
-import { runsKept, surplusOf } from './history.ts'
+import { isForgotten, runsKept, surplusOf } from './history.ts'
 
 /** Finished runs, one a minute, oldest first. */
 const history = (count: number, over: Partial<Run> = {}): Run[] =>
@@ -44,5 +44,18 @@ describe('the history of a job', () => {
     const runs = history(runsKept + 50, { createdAt: noon })
     const ids = (list: Run[]) => surplusOf(list, never).map(({ id }) => id)
     expect(ids(runs.toReversed())).toEqual(ids(runs))
+  })
+})
+
+describe('a run whose job was deleted', () => {
+  const over = aRun({ state: states.finished('success') })
+
+  it('is kept for a day, to look into what it did last', () => {
+    expect(isForgotten(over, noon)).toBe(false)
+    expect(isForgotten(over, later(noon, 25 * hourMs))).toBe(true)
+  })
+
+  it('is kept as long as it is open', () => {
+    expect(isForgotten(aRun({ state: states.running() }), later(noon, 25 * hourMs))).toBe(false)
   })
 })

@@ -1,3 +1,4 @@
+import type { Instant } from '../../core/clock.ts'
 import type { Run } from '../../core/run.ts'
 
 /**
@@ -5,6 +6,13 @@ import type { Run } from '../../core/run.ts'
  * it a job of every second keeps the last minutes, one of every night the last months.
  */
 export const runsKept = 200
+
+/** How long finished runs of a job that was deleted are kept. Milliseconds: a day, to look into what it did last. */
+export const orphansKeptMs = 86_400_000
+
+/** Whether a run may go since its job went. */
+export const isForgotten = (run: Run, now: Instant): boolean =>
+  run.state.is === 'finished' && run.state.at + orphansKeptMs < now
 
 /** Old runs are dropped only in lots, so that a busy job does not write a delete with every run. */
 const lot = 50

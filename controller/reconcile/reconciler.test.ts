@@ -1,11 +1,21 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { later } from '../../core/clock.ts'
 import { systemClock } from '../../core/clock-system.ts'
-import { clientId, jobId, projectId, sessionId, userId, type RunId, type ServerId } from '../../core/ids.ts'
+import {
+  clientId,
+  jobId,
+  projectId,
+  sessionId,
+  slotAt,
+  userId,
+  type RunId,
+  type ServerId,
+} from '../../core/ids.ts'
 import type { Client } from '../../core/catalogue.ts'
 import type { Job, Session } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
-import { aSession } from '../../test/support/builders.ts'
+import { aRun, aSession, hourMs, states } from '../../test/support/builders.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { ScriptedAgent } from '../../test/support/scripted-agent.ts'
 import { memoryStore } from '../memory/backend.ts'
@@ -347,5 +357,20 @@ describe('a schedule', () => {
     })
     const slots = agent.orders.map((order) => order.slot)
     expect(new Set(slots).size).toBe(slots.length)
+  })
+})
+
+describe('runs whose job is gone', () => {
+  it('are forgotten after a day, those of jobs that are there are not', async () => {
+    const { server } = await world()
+    await job(server, 'stays', 'n1')
+    const longAgo = later(systemClock.now(), -48 * hourMs)
+    const state = { ...states.finished('success'), at: longAgo }
+    const [old, fresh] = ['gone', 'stays'].map((id) => aRun({ job: jobId(id), slot: slotAt(1), state }))
+    for (const run of [old!, fresh!])
+      await server.state.commit({ requires: [], puts: [put('run', project, run.id, run)] })
+    server.reconciler.wakeAll()
+    await eventually(() => !server.state.get('run', project, old!.id))
+    expect(server.state.get('run', project, fresh!.id)).toBeDefined()
   })
 })

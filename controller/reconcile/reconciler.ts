@@ -85,6 +85,7 @@ export class Reconciler implements AsyncDisposable {
   /** Everything that is not at rest is looked at: at the start, and when leadership came or went. */
   wakeAll(): void {
     const { state } = this.#options.context
+    this.#wake('sweep', '', '')
     for (const { value } of state.where('run', 'open', every)) this.#wake('run', value.project, value.id)
     for (const { value } of state.where('set', 'open', every))
       this.#wake('set', value.project, setIdOf(value.session, value.tag))
@@ -231,6 +232,8 @@ export class Reconciler implements AsyncDisposable {
         return this.#clients.look(project, id as ClientId)
       case 'servers':
         return this.#tellServers()
+      case 'sweep':
+        return this.#history.sweep()
       case 'history':
         return this.#history.look(project, id)
       default:

@@ -1,4 +1,5 @@
 // Where a stack keeps what: all below one folder.
+import { existsSync, statSync } from 'node:fs'
 import { chmod, mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
@@ -80,9 +81,18 @@ export async function openLayout(
 
 /** Makes a folder, and those above it, with just this mode, whatever the umask; what is there already keeps its own. */
 export async function makeFolder(folder: string, mode: number): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode })
-  if (first === undefined) return
-  for (let made = folder; made.length >= first.length; made = path.dirname(made)) await chmod(made, mode)
+  try {
+    await mkdir(folder, mode)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return
+    // Not by mkdir's own `recursive`, which never ends where nothing can be made (/proc).
+    const above = path.dirname(folder)
+    if (code !== 'ENOENT' || above === folder || existsSync(above)) throw error
+    await makeFolder(above, mode)
+    return makeFolder(folder, mode)
+  }
+  await chmod(folder, mode)
 }
 
 async function locked({ data }: Layout): Promise<Disposable> {

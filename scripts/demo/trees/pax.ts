@@ -14,6 +14,9 @@ export interface PaxEntry {
   readonly attributes: Readonly<Record<string, Buffer>>
 }
 
+/** dpkg needs tar, so it is there even where PATH does not say so. */
+const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin` }
+
 /** Makes the entries in a folder. Answers why that cannot be done here, in a word or two; undefined when it was. */
 export async function makeWithAttributes(
   folder: string,
@@ -21,6 +24,7 @@ export async function makeWithAttributes(
 ): Promise<string | undefined> {
   const child = spawn('tar', ['-C', folder, '--xattrs', '--xattrs-include=user.*', '-xpf', '-'], {
     stdio: ['pipe', 'ignore', 'ignore'],
+    env,
   })
   child.stdin.on('error', () => {})
   child.stdin.end(Buffer.concat([...entries.flatMap(written), Buffer.alloc(2 * block)]))
@@ -84,7 +88,7 @@ export async function readAttributes(folder: string): Promise<Map<string, Attrib
       ...['-C', folder, '--format=posix', '--sparse', '--xattrs', '--xattrs-include=user.*'],
       ...['--ignore-failed-read', '--warning=none', '-cf', '-', '.'],
     ],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
+    { stdio: ['ignore', 'pipe', 'ignore'], env },
   )
   const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error))
   const found = new Map<string, Attributes>()
