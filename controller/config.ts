@@ -37,8 +37,11 @@ export const configForm = z.strictObject({
   default_repository: z
     .string()
     .startsWith('/', 'must be an absolute path')
-    .refine((text) => text.includes('{client}'), 'must hold {client}')
-    .default('/var/lib/firn/repositories/{project}/{client}'),
+    .refine(
+      (text) => text.includes('{client}') && text.includes('{engine}'),
+      'must hold {client} and {engine}',
+    )
+    .default('/var/lib/firn/repositories/{project}/{client}/{engine}'),
   /** A file with a token that is made an administrator's of `project` when there is none yet. */
   first_token: z.strictObject({ file, project: z.string() }).optional(),
   /** Written when the server takes requests: JSON with its addresses. */

@@ -30,7 +30,7 @@ const known = (backups: readonly Backup[] = [], repositories: readonly Repositor
   client,
   job: 'j1' as JobId,
   now: noon,
-  defaultLocation: byDefault,
+  defaultLocation: (engine) => `${byDefault}${engine === 'restic' ? '' : `-${engine}`}`,
   repository: (id) => (repositories.includes(id) ? aRepository(id) : undefined),
   backup: (id) => backups.find((backup) => backup.id === id),
   backupsOf: (of) => backups.filter((backup) => backup.client === of),
@@ -52,6 +52,14 @@ describe('a planned backup', () => {
     ])
     const next = plan(etc, known([], [defaultId]))
     expect(next).toMatchObject({ repository: defaultId, repositories: [] })
+  })
+
+  it('keeps the default repositories of two engines apart', () => {
+    const [own, other] = ['restic', 'tar'].map(
+      (engine) => plan({ ...etc, engine_name: engine }).repositories[0],
+    )
+    expect(own?.id).not.toBe(other?.id)
+    expect(own?.location).not.toBe(other?.location)
   })
 
   it('makes a repository of the place that its action describes, once for several actions', () => {

@@ -19,8 +19,8 @@ export interface Known {
   readonly client: ClientId
   readonly job: JobId
   readonly now: Instant
-  /** Where the client's default repository lies. */
-  readonly defaultLocation: string
+  /** Where an engine's default repository of the client lies. Two engines never share a folder. */
+  defaultLocation(engine: string): string
   repository(id: RepositoryId): Repository | undefined
   backup(id: string): Backup | undefined
   /** Kept backups of a client, in order of creation. */
@@ -101,7 +101,7 @@ function repositoryFor(
       return refused('wrong_engine', `the repository is one of ${named.engine}, not ${action.engine}`)
     return named.id
   }
-  const location = choice.is === 'place' ? choice.container : known.defaultLocation
+  const location = choice.is === 'place' ? choice.container : known.defaultLocation(action.engine)
   const { project, client } = known
   const id = repositoryIdOf(project, client, action.engine, location)
   if (!known.repository(id)) fresh.set(id, { id, project, client, engine: action.engine, location })

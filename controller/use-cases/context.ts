@@ -39,7 +39,7 @@ export interface Context {
 
 /** What the server's configuration says to use cases. */
 export interface Settings {
-  /** Where a client's default repository lies on its node; `{project}` and `{client}` are filled in. */
+  /** Where a client's default repository lies on its node; `{project}`, `{client}` and `{engine}` are filled in. */
   readonly defaultRepository: string
   /** How long a run may wait for its start, unless its schedule says otherwise. Milliseconds. */
   readonly startMs: number

@@ -43,7 +43,7 @@ export function newRun(context: Context, request: RunRequest): { run: Run; repos
     client,
     job,
     now,
-    defaultLocation: defaultLocation(context.settings.defaultRepository, project, client),
+    defaultLocation: (engine) => defaultLocation(context.settings.defaultRepository, project, client, engine),
     repository: (id) => context.state.get('repository', project, id)?.value,
     backup: (id) => context.state.get('backup', project, id)?.value,
     backupsOf: (of) => valuesOf(context.state.where('backup', 'client', scoped(project, of))),
@@ -97,8 +97,8 @@ function sealed(context: Context, fresh: NewRepository, now: Instant): Put {
 /** What a repository's sealed password is bound to. */
 export const repositoryPlace = (project: string, id: string): string => `repository/${project}/${id}`
 
-const defaultLocation = (template: string, project: string, client: string): string =>
-  template.replaceAll('{project}', project).replaceAll('{client}', client)
+const defaultLocation = (template: string, project: string, client: string, engine: string): string =>
+  template.replaceAll('{project}', project).replaceAll('{client}', client).replaceAll('{engine}', engine)
 
 function* valuesOf(stored: Iterable<Stored<Backup>>): Generator<Backup> {
   for (const { value } of stored) yield value

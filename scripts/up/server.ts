@@ -36,7 +36,7 @@ export async function serverRecipe(
     etcd: { endpoints: [etcd.endpoint], ca: etcd.ca, certificate: etcd.certificate, key: etcd.key },
     nats: { servers: [plan.natsUrl] },
     keys: layout.keys,
-    default_repository: path.join(layout.repositories, '{client}'),
+    default_repository: path.join(layout.repositories, '{client}', '{engine}'),
     first_token: { file: layout.tokenFile, project: plan.project },
     ready_file: ready,
     log: { level: plan.logLevel },

@@ -267,7 +267,7 @@ export class TestStack implements AsyncDisposable {
 
   /** Locks that lie in the repositories of a client, by the word of restic itself. */
   async locks(client: string): Promise<string[]> {
-    const own = path.join(this.stack.layout.repositories, client)
+    const own = path.join(this.stack.layout.repositories, client, 'restic')
     const folders = existsSync(path.join(own, 'config')) ? [own] : []
     expect(folders, `a repository in ${own}`).not.toEqual([])
     return (await readdir(path.join(own, 'locks'))).sort()
