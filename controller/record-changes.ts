@@ -5,11 +5,9 @@ import type { State } from './state/state.ts'
 
 /** Logs what this server's own writes changed of runs and sets. */
 export function recordChanges(state: State, record: Recorder): void {
-  state.onCommit(({ put, before }) => {
-    if (put.kind === 'run' && (before as Run | undefined)?.state.is !== put.value.state.is)
-      recordRun(put.value, record)
-    if (put.kind === 'set' && (before as SetRecord | undefined)?.phase.is !== put.value.phase.is)
-      recordSet(put.value, record)
+  state.onCommit(({ kind, value, before }) => {
+    if (kind === 'run' && before?.state.is !== value.state.is) recordRun(value, record)
+    if (kind === 'set' && before?.phase.is !== value.phase.is) recordSet(value, record)
   })
 }
 

@@ -6,7 +6,6 @@ import { serveHttp } from '../api/serve.ts'
 import { systemClock } from '../core/clock-system.ts'
 import { isFault } from '../core/fault.ts'
 import { projectId, userId, type RunId, type ServerId } from '../core/ids.ts'
-import type { Run } from '../core/run.ts'
 import type { ServerConfig } from './config.ts'
 import { openEtcd } from './etcd/open.ts'
 import type { Recorder } from './events.ts'
@@ -98,7 +97,7 @@ export async function startServer(
   )
   const board = new ProgressBoard()
   state.onLook(({ kind, id, after }) => {
-    if (kind === 'run' && (!after || (after.value as Run).state.is === 'finished')) board.drop(id as RunId)
+    if (kind === 'run' && (!after || after.value.state.is === 'finished')) board.drop(id as RunId)
   })
   const feed = await openFeed({
     servers: config.nats.servers,

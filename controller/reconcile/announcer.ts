@@ -7,20 +7,20 @@ import type { Committed } from '../state/state.ts'
 
 /** Tells operators what this server's own writes changed: each change is told once, by the server that made it. */
 export function announcer(events: EventSink): (committed: Committed) => void {
-  return ({ put, before }) => {
-    const event = eventOf(put, before)
+  return (committed) => {
+    const event = eventOf(committed)
     if (event) events.announce(event)
   }
 }
 
-function eventOf(put: Committed['put'], before: unknown): DomainEvent | undefined {
-  switch (put.kind) {
+function eventOf({ kind, value, before }: Committed): DomainEvent | undefined {
+  switch (kind) {
     case 'run':
-      return runEvent(put.value, before as Run | undefined)
+      return runEvent(value, before)
     case 'set':
-      return setEvent(put.value, before as SetRecord | undefined)
+      return setEvent(value, before)
     case 'client':
-      return clientEvent(put.value, before as Client | undefined)
+      return clientEvent(value, before)
     default:
       return undefined
   }

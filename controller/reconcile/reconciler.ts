@@ -163,7 +163,7 @@ export class Reconciler implements AsyncDisposable {
   #stateChanged({ kind, project, id, before, after }: Look): void {
     switch (kind) {
       case 'run':
-        return this.#runChanged(before?.value as Run | undefined, after?.value as Run | undefined)
+        return this.#runChanged(before?.value, after?.value)
       case 'set':
         this.#wake('set', project, id)
         for (const run of this.#options.context.state.where('run', 'set', scoped(project, id)))

@@ -3,13 +3,15 @@ import { decode, type Documents, type Stored } from './documents.ts'
 import { emptyCollections, type Collections } from './indexes.ts'
 
 /** One document that came, changed or went. */
-export interface Look<K extends Kind = Kind> {
-  readonly kind: K
-  readonly project: string
-  readonly id: string
-  readonly before: Stored<Documents[K]> | undefined
-  readonly after: Stored<Documents[K]> | undefined
-}
+export type Look = {
+  [K in Kind]: {
+    readonly kind: K
+    readonly project: string
+    readonly id: string
+    readonly before: Stored<Documents[K]> | undefined
+    readonly after: Stored<Documents[K]> | undefined
+  }
+}[Kind]
 
 /**
  * All documents in memory, fed by the backend's changes and, ahead of them, by this process's own commits. A change
@@ -100,7 +102,9 @@ export class Projection implements Pick<Feed, 'reset' | 'changes'> {
     after: Stored<Documents[Kind]> | undefined,
   ): void {
     if (!before && !after) return
-    for (const listener of this.#listeners) listener({ kind, project, id, before, after })
+    // Both are what this kind's collection held and holds.
+    const look = { kind, project, id, before, after } as Look
+    for (const listener of this.#listeners) listener(look)
   }
 
   #moveTo(revision: number): void {

@@ -2,7 +2,7 @@ import { Fault } from '../../core/fault.ts'
 import type { Clock, Monotonic } from '../../core/clock.ts'
 import type { Backend, Change, Kind, RawTransaction } from '../ports/backend.ts'
 import type { Collection } from './collection.ts'
-import { encode, type Documents, type Put, type Stored, type Transaction } from './documents.ts'
+import { encode, type Documents, type Stored, type Transaction } from './documents.ts'
 import type { IndexName } from './indexes.ts'
 import { Projection, type Look } from './projection.ts'
 
@@ -10,10 +10,13 @@ import { Projection, type Look } from './projection.ts'
 const catchUpMs = 1_800
 
 /** A document that this process wrote, and what it was before as far as it knew. */
-export interface Committed {
-  readonly put: Put
-  readonly before: Documents[Kind] | undefined
-}
+export type Committed = {
+  [K in Kind]: {
+    readonly kind: K
+    readonly value: Documents[K]
+    readonly before: Documents[K] | undefined
+  }
+}[Kind]
 
 /**
  * The stored state as this server sees it: reads are lookups in memory and never older than this server's own last write;
@@ -100,8 +103,8 @@ export class State implements AsyncDisposable {
     const before = transaction.puts.map(({ kind, project, id }) => this.#of(kind).get(project, id)?.value)
     const revision = await this.#backend.commit(raw)
     for (const write of raw.writes) this.#projection.apply({ ...write, revision } as Change)
-    for (const [index, put] of transaction.puts.entries())
-      for (const listener of this.#committed) listener({ put, before: before[index] })
+    for (const [index, { kind, value }] of transaction.puts.entries())
+      for (const listener of this.#committed) listener({ kind, value, before: before[index] } as Committed)
     return revision
   }
 

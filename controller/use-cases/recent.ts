@@ -28,9 +28,8 @@ export class Recent {
     for (const stored of state.all('run')) this.#takeRun(undefined, stored)
     for (const stored of state.all('set')) this.#takeSet(undefined, stored)
     state.onLook(({ kind, before, after }) => {
-      if (kind === 'run') this.#takeRun(before as Stored<Run> | undefined, after as Stored<Run> | undefined)
-      if (kind === 'set')
-        this.#takeSet(before as Stored<SetRecord> | undefined, after as Stored<SetRecord> | undefined)
+      if (kind === 'run') this.#takeRun(before, after)
+      if (kind === 'set') this.#takeSet(before, after)
     })
   }
 
