@@ -53,8 +53,9 @@ export const decodeToServer = (bytes: Uint8Array): Received<ToServer> =>
 export function decodeToAgent(bytes: Uint8Array): Received<ToAgent> {
   let received: wire.ToAgent | undefined
   const result = read(bytes, (raw) => (received = wire.ToAgent.decode(raw)), toAgentFromWire)
+  if (result.ok) return result
   const order = received === undefined ? undefined : orderedAttempt(received)
-  return result.ok || order === undefined ? result : { ...result, order }
+  return order === undefined ? result : { ...result, order }
 }
 
 function read<W, T>(

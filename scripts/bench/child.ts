@@ -34,7 +34,13 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
 
 /** Starts a file of this folder that calls `serveParent`. */
 export function startChild<H extends Handlers>(file: string): Child<H> {
-  const child = fork(file, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  // Profiles of these processes: FIRN_BENCH_CHILD_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profiles'.
+  const execArgv = (process.env['FIRN_BENCH_CHILD_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
+  const child = fork(file, [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv,
+  })
   running.add(child)
   const open = new Map<number, PromiseWithResolvers<unknown>>()
   child.on('message', (reply: Reply) => {
