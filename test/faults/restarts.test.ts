@@ -91,8 +91,11 @@ describe('everything killed at one moment', () => {
     await world.crash(...everything)
     await world.start(...everything)
     await world.counter.release()
-    for (const run of [backup, waiting, ...commands])
-      expect(await world.untilState(run, 'finished')).toMatchObject({ result: 'success' })
+    for (const run of [backup, waiting, ...commands]) {
+      const over = await world.untilState(run, 'finished')
+      const logged = over.result === 'success' ? '' : await world.log(over.client_id, run)
+      expect(over, `${JSON.stringify(over)}\n${logged}`).toMatchObject({ result: 'success' })
+    }
     const set = await eventually(
       async () => {
         const found = await world.must('GET', '/v1/sets/s/1')

@@ -278,6 +278,16 @@ export class TestStack implements AsyncDisposable {
     return path.join(this.stack.layout.agents, client)
   }
 
+  /** The node's own copy of a run's log: what to read when a run did not end as expected. */
+  async log(client: string, run: string): Promise<string> {
+    const folder = path.join(this.stateDir(client), 'logs')
+    const names = (await readdir(folder, { recursive: true })).filter((name) => name.includes(run))
+    const texts = await Promise.all(
+      names.map((name) => readFile(path.join(folder, name), 'utf8').catch(() => '')),
+    )
+    return texts.join('\n').slice(-10_000)
+  }
+
   /** The number of the server that leads, from 0 on. */
   async leader(): Promise<number> {
     const found = await eventually(async () => {
