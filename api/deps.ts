@@ -1,4 +1,5 @@
 import type { EventSource } from '../controller/ports/feed.ts'
+import type { IdentityService } from '../controller/ports/identity.ts'
 import type { Live } from '../controller/ports/live.ts'
 import type { Context } from '../controller/use-cases/context.ts'
 import type { EnrolDeps } from '../controller/use-cases/enrol.ts'
@@ -34,6 +35,8 @@ export interface ApiDeps {
   readonly live: Live
   readonly events: EventSource
   readonly enrol: EnrolDeps
+  /** Asked about tokens that are not Firn's own; absent: there are no others. */
+  readonly identity?: IdentityService
   readonly log: ApiLog
   /** Of the program. */
   readonly version: string

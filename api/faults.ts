@@ -1,7 +1,10 @@
 import { isFault, type FaultCode } from '../core/fault.ts'
 
-/** How a route tells its errors: Freezer's `{title, description}`, or RFC 9457's problem+json. */
-export type ErrorForm = 'freezer' | 'problem'
+/**
+ * How a route tells its errors: Freezer's `{title, description}`, Trove's `{"<fault>": {code, message}}`, Qinling's
+ * `{faultcode, faultstring}`, or RFC 9457's problem+json.
+ */
+export type ErrorForm = 'freezer' | 'trove' | 'qinling' | 'problem'
 
 /** What only the edge can find wrong with a request. */
 export type EdgeCode =
@@ -36,6 +39,9 @@ interface Row {
   readonly title: string
   /** Where Freezer's published answers differ. */
   readonly freezer?: { readonly status?: number; readonly title?: string; readonly phrase?: string }
+  /** Where Trove's and Qinling's do. */
+  readonly trove?: { readonly status: number }
+  readonly qinling?: { readonly status: number }
 }
 
 /** Every fault's answer; a new code does not compile until it has one here. */
@@ -79,7 +85,8 @@ export function answerTo(error: unknown, form: ErrorForm): FaultAnswer {
   const { code, message, field, headers } = told(error)
   const row: Row = rows[code]
   const freezer = form === 'freezer' ? row.freezer : undefined
-  const status = freezer?.status ?? row.status
+  const own = form === 'problem' ? undefined : row[form]
+  const status = own?.status ?? row.status
   const title = freezer?.title ?? row.title
   return {
     status,
@@ -87,10 +94,9 @@ export function answerTo(error: unknown, form: ErrorForm): FaultAnswer {
     headers: {
       ...headers,
       ...(code === 'unauthenticated' ? { 'www-authenticate': challenge } : {}),
-      'content-type': form === 'freezer' ? 'application/json' : 'application/problem+json',
+      'content-type': form === 'problem' ? 'application/problem+json' : 'application/json',
     },
-    body:
-      form === 'freezer' ? freezerBody(status, title, message) : problem(status, title, message, code, field),
+    body: bodyOf(form, { status, title, message, code, field }),
     unexpected: code === 'bug',
   }
 }
@@ -113,6 +119,43 @@ function told(error: unknown): Told {
     ...(field === undefined ? {} : { field }),
     headers: retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) },
   }
+}
+
+interface Said {
+  readonly status: number
+  readonly title: string
+  readonly message: string
+  readonly code: string
+  readonly field: string | undefined
+}
+
+function bodyOf(form: ErrorForm, { status, title, message, code, field }: Said): object {
+  switch (form) {
+    case 'freezer':
+      return freezerBody(status, title, message)
+    case 'trove':
+      return { [troveFaults[status] ?? 'instanceFault']: { code: status, message } }
+    case 'qinling':
+      return { faultcode: status < 500 ? 'Client' : 'Server', faultstring: message, debuginfo: null }
+    case 'problem':
+      return problem(status, title, message, code, field)
+  }
+}
+
+/** Trove's names of faults, by status. Its clients read the message under whichever key there is. */
+const troveFaults: Readonly<Record<number, string>> = {
+  400: 'badRequest',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'itemNotFound',
+  405: 'badMethod',
+  409: 'conflict',
+  413: 'overLimit',
+  415: 'badMediaType',
+  422: 'unprocessableEntity',
+  500: 'instanceFault',
+  501: 'notImplemented',
+  503: 'serviceUnavailable',
 }
 
 function freezerBody(status: number, title: string, description: string): object {

@@ -1,4 +1,5 @@
 import type { Context as HonoContext } from 'hono'
+import type { z } from 'zod'
 import type { Json } from '../core/action.ts'
 import { Fault } from '../core/fault.ts'
 import type { Role } from '../core/catalogue.ts'
@@ -18,6 +19,25 @@ export interface Route {
   /** What it answers with, for `Accept`; JSON when absent. */
   readonly gives?: string
   readonly answer: (ask: Ask) => Response | Promise<Response>
+  /** What the reference says of it; `operation` makes it from what it checks. */
+  readonly doc?: RouteDoc
+}
+
+/** A route as the OpenAPI document tells it. */
+export interface RouteDoc {
+  /** The part of the reference that it stands in. */
+  readonly tag: string
+  /** A line, imperative, without a full stop. */
+  readonly summary: string
+  readonly description?: string
+  /** A word for programs, unique in the whole API: `createJob`. */
+  readonly id: string
+  /** What each part of the path in braces is; the others are ids. */
+  readonly params?: Readonly<Record<string, string>>
+  readonly query?: z.ZodObject
+  readonly body?: z.ZodType
+  /** By status; `nothing`: no body. Errors are told by the form and need no mention. */
+  readonly answers: Readonly<Record<number, z.ZodType | 'nothing' | 'text'>>
 }
 
 /** One request on its way through a route. */

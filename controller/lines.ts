@@ -39,6 +39,8 @@ export function lineHandler(options: LineHandlerOptions): LineHandler {
         }
         case 'renew':
           return renewFor(options, line, message.csr)
+        case 'instances':
+          return
         default:
           return reconciler.heard(line, message)
       }

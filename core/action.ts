@@ -42,8 +42,10 @@ export type Action =
       readonly do: 'backup'
       readonly engine: string
       readonly backupName: string
-      /** Absolute paths on the node. */
+      /** Absolute paths on the node; none for an instance. */
       readonly paths: readonly string[]
+      /** A database that the agent looks after, by its key, in place of paths. */
+      readonly instance?: string
       readonly excludes: readonly string[]
       readonly oneFileSystem: boolean
       /** A file that cannot be read makes the result `partial` (kept) or `failed` (kept, too). */
@@ -58,7 +60,10 @@ export type Action =
       readonly from: RestoreChoice
       /** Only these paths of the backup; empty: all. */
       readonly include: readonly string[]
+      /** Absolute; empty when an instance is created. */
       readonly target: string
+      /** Create a database from a template of the node's configuration, under this key. */
+      readonly create?: { readonly template: string; readonly instance: string; readonly name: string }
       /** Without it a target that is not empty is refused. */
       readonly overwrite: boolean
       readonly repository: RepositoryChoice
@@ -77,6 +82,8 @@ export type Action =
       readonly do: 'forget'
       readonly engine: string
       readonly backups: readonly BackupId[]
+      /** Give the space back now; otherwise a later clean-up of the repository does. */
+      readonly free?: boolean
       readonly repository: RepositoryChoice
       readonly limits: Limits
     }
@@ -106,3 +113,9 @@ export type RestoreChoice =
       readonly hostname?: string
       readonly notAfter?: number
     }
+
+/** Engines that make a copy and leave the keeping of it to another engine. */
+const keepers: Readonly<Record<string, string>> = { sqlite: 'restic' }
+
+/** The engine whose repositories hold what `engine` saves: most often itself. */
+export const keeperOf = (engine: string): string => keepers[engine] ?? engine

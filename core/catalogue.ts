@@ -1,5 +1,6 @@
 import type { JsonObject } from './action.ts'
 import type { Instant } from './clock.ts'
+import type { InstanceTemplate } from './instance.ts'
 import type { EngineProbe } from './link.ts'
 import type {
   BackupId,
@@ -98,6 +99,8 @@ export interface Client {
     readonly hostname: string
     readonly incarnation: string
     readonly engines: readonly EngineProbe[]
+    /** What it may create databases from. */
+    readonly templates?: readonly InstanceTemplate[]
   }
   readonly labels: Readonly<Record<string, string>>
   readonly line: Line

@@ -22,6 +22,10 @@ export type RunId = Id<'run'>
 export type BackupId = Id<'backup'>
 /** Where an engine keeps data. */
 export type RepositoryId = Id<'repository'>
+/** A database that an agent looks after: a UUID with dashes. */
+export type InstanceId = Id<'instance'>
+/** One backup of an instance, as those who asked for it know it: a UUID with dashes. */
+export type InstanceBackupId = Id<'instance_backup'>
 /** One server process, new at each start. */
 export type ServerId = Id<'server'>
 /** What a run is for: `at:<instant ms>`, `manual:<key>` or `session:<session id>:<tag>`. */
@@ -40,6 +44,16 @@ function checked<K extends string>(field: string, text: unknown): Id<K> {
   return text as Id<K>
 }
 
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** Whether a text is a UUID with dashes, in either case. */
+export const isUuid = (text: string): boolean => uuidPattern.test(text)
+
+function uuidForm<K extends string>(field: string, text: unknown): Id<K> {
+  if (typeof text !== 'string' || !isUuid(text)) throw badField(field, 'must be a UUID')
+  return text.toLowerCase() as Id<K>
+}
+
 /** Each throws Fault('bad_request') naming the field when the text has not the form of such an id. */
 export const projectId = (text: unknown): ProjectId => checked<'project'>('project_id', text)
 export const userId = (text: unknown): UserId => checked<'user'>('user_id', text)
@@ -50,6 +64,9 @@ export const runId = (text: unknown): RunId => checked<'run'>('run_id', text)
 export const backupId = (text: unknown): BackupId => checked<'backup'>('backup_id', text)
 export const repositoryId = (text: unknown): RepositoryId => checked<'repository'>('repository_id', text)
 export const serverId = (text: unknown): ServerId => checked<'server'>('server_id', text)
+export const instanceId = (text: unknown): InstanceId => uuidForm<'instance'>('instance', text)
+export const instanceBackupId = (text: unknown): InstanceBackupId =>
+  uuidForm<'instance_backup'>('backup', text)
 
 /** Throws Fault('bad_request') when the text is no host name, optionally after a prefix. */
 export function clientId(text: unknown): ClientId {
@@ -100,3 +117,28 @@ export const repositoryIdOf = (
 
 /** One restore request: the same caller's key is the same request. */
 export const restoreIdOf = (project: ProjectId, key: string): string => digest('restore', project, key)
+
+/** 32 hex digits (Freezer's form) as a UUID with dashes; a UUID stays what it is, in lower case. */
+const dashed = (hex: string): string =>
+  [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+
+/** The namespace of ids that are no UUIDs themselves (RFC 9562, version 5). */
+const uuidNamespace = Buffer.from('6f9d1c7ce0b84c52a1d37b4f5e20a9c3', 'hex')
+
+/** UUIDv5 of a name: the same name always gives the same UUID. */
+export function uuidOfName(...parts: readonly string[]): string {
+  const hash = createHash('sha1').update(uuidNamespace).update(parts.join('\0')).digest().subarray(0, 16)
+  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50
+  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80
+  return dashed(hash.toString('hex'))
+}
+
+/** How an id of any form is shown where only UUIDs are: 32 hex digits get their dashes, another form gives a UUIDv5. */
+export function uuidOf(id: string): string {
+  if (/^[0-9a-f]{32}$/.test(id)) return dashed(id)
+  return isUuid(id) ? id.toLowerCase() : uuidOfName('id', id)
+}
+
+/** An instance is known by the node that it is on and the agent's own key for it. */
+export const instanceIdOf = (project: ProjectId, client: ClientId, key: string): InstanceId =>
+  uuidOfName('instance', project, client, key) as InstanceId

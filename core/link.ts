@@ -1,4 +1,5 @@
 import type { Instant } from './clock.ts'
+import type { InstanceProbe, InstanceTemplate } from './instance.ts'
 import type { ClientId, JobId, ProjectId, RepositoryId, RunId, SessionId, Slot } from './ids.ts'
 import type { Reason, StepReport, Task } from './run.ts'
 
@@ -84,6 +85,9 @@ export interface Hello {
   readonly incarnation: string
   readonly engines: readonly EngineProbe[]
   readonly labels: Readonly<Record<string, string>>
+  /** Databases that it looks after, and what it may create more from; absent: none. */
+  readonly instances?: readonly InstanceProbe[]
+  readonly templates?: readonly InstanceTemplate[]
   /** Every run in the journal that no server has said `committed` for. */
   readonly held: readonly Held[]
   /** Runs whose orders the agent would take now. */
@@ -195,6 +199,12 @@ export type ToServer =
   | { readonly type: 'answer'; readonly answer: Answer }
   /** Its certificate is nearly over: a request (PEM) for the next one. The stream itself proves who asks. */
   | { readonly type: 'renew'; readonly csr: string }
+  /** What it looks after has changed since the hello: all of it anew. */
+  | {
+      readonly type: 'instances'
+      readonly instances: readonly InstanceProbe[]
+      readonly templates: readonly InstanceTemplate[]
+    }
   | { readonly type: 'bye'; readonly reason: string }
 
 /** What an agent says of one attempt; a line may bring it again at any time. */

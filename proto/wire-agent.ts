@@ -2,6 +2,7 @@ import { clientId, projectId, runId } from '../core/ids.ts'
 import type { Answer, EngineProbe, Hello, Held, Progress, TreeEntry } from '../core/link.ts'
 import type * as wire from './gen/firn/v1/agent.ts'
 import { bytesOf, count, given, id, maybe, measure, pathOf, present, refuse, textOf } from './strict.ts'
+import { instancesFromWire, wireFromInstances } from './wire-instances.ts'
 import { reasonFromWire } from './wire-order.ts'
 import {
   entryTypeFromWire,
@@ -29,6 +30,10 @@ export const wireFromHello = (hello: Hello): wire.Hello => ({
     state: wireFromHeldState[state],
   })),
   slots: hello.slots,
+  instances:
+    hello.instances || hello.templates
+      ? wireFromInstances({ instances: hello.instances ?? [], templates: hello.templates ?? [] })
+      : undefined,
 })
 
 export function helloFromWire(hello: wire.Hello): Hello {
@@ -47,6 +52,7 @@ export function helloFromWire(hello: wire.Hello): Hello {
     labels: { ...hello.labels },
     held: hello.held.map(heldFromWire),
     slots: count('slots', hello.slots),
+    ...(hello.instances ? instancesFromWire(hello.instances) : {}),
   }
 }
 

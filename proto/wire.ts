@@ -10,6 +10,7 @@ import {
   wireFromHello,
   wireFromProgress,
 } from './wire-agent.ts'
+import { instancesFromWire, wireFromInstances } from './wire-instances.ts'
 import {
   askFromWire,
   attemptFromWire,
@@ -61,6 +62,8 @@ function toServerCase(message: ToServer): WireToServer {
       return { $case: 'answer', value: wireFromAnswer(message.answer) }
     case 'renew':
       return { $case: 'renew', value: { csr: message.csr } }
+    case 'instances':
+      return { $case: 'instances', value: wireFromInstances(message) }
     case 'bye':
       return { $case: 'bye', value: { reason: message.reason } }
     default:
@@ -101,6 +104,8 @@ export function toServerFromWire(received: wire.ToServer): ToServer {
       return { type: 'answer', answer: answerFromWire(message.value) }
     case 'renew':
       return { type: 'renew', csr: message.value.csr }
+    case 'instances':
+      return { type: 'instances', ...instancesFromWire(message.value) }
     case 'bye':
       return { type: 'bye', reason: message.value.reason }
     default:

@@ -74,6 +74,7 @@ export const ZONES: Zone[] = [
     packages: ['nats'],
     node: 'any',
   },
+  { path: 'controller/keystone', mayImport: ['core', 'controller/ports'], packages: [], node: 'any' },
   ...['main', 'start'].map((name): Zone => ({
     path: `controller/${name}.ts`,
     mayImport: ['core', 'proto', 'controller', 'api'],
@@ -131,7 +132,7 @@ export const ZONES: Zone[] = [
   {
     path: 'api',
     mayImport: ['core', 'controller/ports', 'controller/use-cases'],
-    packages: ['hono', '@hono/node-server'],
+    packages: ['hono', '@hono/node-server', 'zod'],
     node: 'any',
   },
   {

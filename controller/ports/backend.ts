@@ -16,6 +16,11 @@ export const kinds = [
   'token',
   'join',
   'server',
+  'instance',
+  'instance_backup',
+  'strategy',
+  'alias',
+  'answer',
 ] as const
 /** One of them. */
 export type Kind = (typeof kinds)[number]

@@ -8,7 +8,8 @@ import type {
   Token,
 } from '../../core/catalogue.ts'
 import type { JobAction } from '../../core/action.ts'
-import type { ProjectId, UserId } from '../../core/ids.ts'
+import type { ActionId, ProjectId, UserId } from '../../core/ids.ts'
+import type { BackupStrategy, Instance, InstanceBackup } from '../../core/instance.ts'
 import type { Instant } from '../../core/clock.ts'
 import type { Job, Session } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
@@ -22,6 +23,30 @@ export interface ActionDocument extends JobAction {
   readonly user: UserId
   readonly createdAt: Instant
   readonly version: number
+}
+
+/** A name for a saved action that jobs may follow: where it points is looked up at each start. */
+export interface Alias {
+  readonly project: ProjectId
+  readonly user: UserId
+  readonly name: string
+  readonly action: ActionId
+  readonly version: number
+  readonly description: string
+  readonly createdAt: Instant
+  readonly updatedAt?: Instant
+}
+
+/** The answer to a request that came with an idempotency key, so that the same request gets the same answer. */
+export interface KeptAnswer {
+  readonly project: ProjectId
+  /** SHA-256 of method, path and body, hex: another request with the same key is refused. */
+  readonly request: string
+  /** The server process that works on it, while it does. */
+  readonly server?: string
+  /** Absent while the request is being worked on. `body` is sealed. */
+  readonly answer?: { readonly status: number; readonly body: string; readonly etag?: string }
+  readonly createdAt: Instant
 }
 
 /** What is stored under each kind. */
@@ -38,6 +63,11 @@ export interface Documents {
   token: Token
   join: JoinToken
   server: Server
+  instance: Instance
+  instance_backup: InstanceBackup
+  strategy: BackupStrategy
+  alias: Alias
+  answer: KeptAnswer
 }
 
 /** A document as it was read. */

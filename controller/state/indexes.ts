@@ -66,6 +66,25 @@ const indexes = {
   token: { hash: (token) => [token.hash] },
   join: { hash: (join) => [join.hash] },
   server: {},
+  instance: {
+    client: (instance) => [scoped(instance.project, instance.client)],
+    key: (instance) => [scoped(instance.project, `${instance.client}/${instance.key}`)],
+    /** Those with a restore or a backup under way. */
+    open: (instance) => (instance.state.is === 'building' || instance.busy ? [every] : []),
+  },
+  instance_backup: {
+    instance: (backup) => (backup.instance ? [scoped(backup.project, backup.instance)] : []),
+    parent: (backup) => (backup.parent ? [scoped(backup.project, backup.parent)] : []),
+    run: (backup) =>
+      [backup.run, backup.deleting].flatMap((run) => (run ? [scoped(backup.project, run)] : [])),
+    /** Those whose run, or the removal of whose data, has not ended. */
+    open: (backup) => (backup.state.is === 'open' || backup.deleting ? [every] : []),
+  },
+  strategy: {},
+  alias: {
+    action: (alias) => [scoped(alias.project, alias.action)],
+  },
+  answer: {},
 } as const satisfies { [K in Kind]: Record<string, IndexKeys<Documents[K]>> }
 
 export type IndexName<K extends Kind> = keyof (typeof indexes)[K] & string

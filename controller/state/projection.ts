@@ -123,8 +123,14 @@ interface News {
   readonly value: Documents[Kind] | undefined
 }
 
-const createdOf = (value: Partial<Record<'createdAt' | 'admittedAt' | 'startedAt', number>>): number =>
-  value.createdAt ?? value.admittedAt ?? value.startedAt ?? 0
+const createdOf = (value: object): number => {
+  const {
+    createdAt,
+    admittedAt,
+    startedAt,
+  }: Partial<Record<'createdAt' | 'admittedAt' | 'startedAt', number>> = value
+  return createdAt ?? admittedAt ?? startedAt ?? 0
+}
 
 const byCreation = (a: News, b: News): number =>
   createdOf(a.value ?? {}) - createdOf(b.value ?? {}) || (a.entry.id < b.entry.id ? -1 : 1)

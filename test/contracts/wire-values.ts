@@ -12,6 +12,7 @@ import {
   sessionId,
   slot,
 } from '../../core/ids.ts'
+import type { InstanceProbe } from '../../core/instance.ts'
 import { epoch, type Answer, type Order, type ToAgent, type ToServer } from '../../core/link.ts'
 import type { ItemError, Report, StepReport, Task } from '../../core/run.ts'
 
@@ -303,6 +304,20 @@ const answer: Arbitrary<Answer> = fc.oneof(
   fc.record({ id: text, ok: fc.constant(false as const), reason }),
 )
 
+const key = fc.stringMatching(/^[\w.-]{1,64}$/)
+const datastore = fc.record({ type: key, version: key })
+const instances = {
+  instances: fc.uniqueArray(
+    some<InstanceProbe, 'problem' | 'bytes'>(
+      { key, name: text, datastore, up: fc.boolean(), problem: someText, bytes: count },
+      'problem',
+      'bytes',
+    ),
+    { selector: (probe) => probe.key, maxLength: 3 },
+  ),
+  templates: fc.array(fc.record({ name: key, datastore }), { maxLength: 3 }),
+}
+
 const toServerByType: ByType<ToServer> = {
   hello: fc.record({ ...type('hello'), hello }),
   beat: fc.record({ ...type('beat'), sequence: count, agentSentUs: count, running: small }),
@@ -318,6 +333,7 @@ const toServerByType: ByType<ToServer> = {
   ended: fc.record({ ...type('ended'), ...attempt }),
   answer: fc.record({ ...type('answer'), answer }),
   renew: fc.record({ ...type('renew'), csr: text }),
+  instances: fc.record({ ...type('instances'), ...instances }),
   bye: fc.record({ ...type('bye'), reason: text }),
 }
 export const toServer: Arbitrary<ToServer> = fc.oneof(...Object.values(toServerByType))

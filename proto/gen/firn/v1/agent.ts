@@ -306,6 +306,7 @@ export interface ToServer {
     | { $case: "bye"; value: Bye }
     | { $case: "ended"; value: Ended }
     | { $case: "renew"; value: Renew }
+    | { $case: "instances"; value: Instances }
     | undefined;
 }
 
@@ -343,6 +344,8 @@ export interface Hello {
   held: Held[];
   /** How many more orders it would start at once. */
   slots: number;
+  /** The databases that it looks after; absent: none. */
+  instances?: Instances | undefined;
 }
 
 export interface Hello_LabelsEntry {
@@ -467,6 +470,44 @@ export interface TreeEntry {
 export interface Ended {
   runId: string;
   attempt: number;
+}
+
+/**
+ * Databases that the agent looks after, and what its node's configuration lets it create more from: all of them, at most
+ * 1,000 of each. Sent again whenever something of it has changed.
+ */
+export interface Instances {
+  instances: InstanceProbe[];
+  templates: InstanceTemplate[];
+}
+
+export interface InstanceProbe {
+  /** The agent's own name for it: 1 to 64 letters, digits, ".", "_" or "-"; unique on the node. */
+  key: string;
+  /** For people. */
+  name: string;
+  datastore?:
+    | Datastore
+    | undefined;
+  /** Whether a backup could be made of it now. */
+  up: boolean;
+  /** Why not, for people. */
+  problem: string;
+  /** Its data. */
+  bytes?: number | undefined;
+}
+
+export interface InstanceTemplate {
+  /** The form of an instance's key; unique on the node. */
+  name: string;
+  datastore?: Datastore | undefined;
+}
+
+export interface Datastore {
+  /** E.g. sqlite */
+  type: string;
+  /** E.g. 3.50 */
+  version: string;
 }
 
 /** Asks for the next certificate, some weeks before the present one is over. The stream itself proves who asks. */
@@ -639,6 +680,9 @@ export const ToServer: MessageFns<ToServer> = {
       case "renew":
         Renew.encode(message.message.value, writer.uint32(90).fork()).join();
         break;
+      case "instances":
+        Instances.encode(message.message.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -744,6 +788,14 @@ export const ToServer: MessageFns<ToServer> = {
             message.message = { $case: "renew", value: Renew.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.message = { $case: "instances", value: Instances.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -780,6 +832,8 @@ export const ToServer: MessageFns<ToServer> = {
         ? { $case: "ended", value: Ended.fromJSON(object.ended) }
         : isSet(object.renew)
         ? { $case: "renew", value: Renew.fromJSON(object.renew) }
+        : isSet(object.instances)
+        ? { $case: "instances", value: Instances.fromJSON(object.instances) }
         : undefined,
     };
   },
@@ -808,6 +862,8 @@ export const ToServer: MessageFns<ToServer> = {
       obj.ended = Ended.toJSON(message.message.value);
     } else if (message.message?.$case === "renew") {
       obj.renew = Renew.toJSON(message.message.value);
+    } else if (message.message?.$case === "instances") {
+      obj.instances = Instances.toJSON(message.message.value);
     }
     return obj;
   },
@@ -881,6 +937,12 @@ export const ToServer: MessageFns<ToServer> = {
       case "renew": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "renew", value: Renew.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "instances": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "instances", value: Instances.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1172,6 +1234,7 @@ function createBaseHello(): Hello {
     labels: {},
     held: [],
     slots: 0,
+    instances: undefined,
   };
 }
 
@@ -1212,6 +1275,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.slots !== 0) {
       writer.uint32(96).uint32(message.slots);
+    }
+    if (message.instances !== undefined) {
+      Instances.encode(message.instances, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -1328,6 +1394,14 @@ export const Hello: MessageFns<Hello> = {
             message.slots = reader.uint32();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.instances = Instances.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1387,6 +1461,7 @@ export const Hello: MessageFns<Hello> = {
         ? object.held.map((e: any) => Held.fromJSON(e))
         : [],
       slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
+      instances: isSet(object.instances) ? Instances.fromJSON(object.instances) : undefined,
     };
   },
 
@@ -1434,6 +1509,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.slots !== 0) {
       obj.slots = Math.round(message.slots);
     }
+    if (message.instances !== undefined) {
+      obj.instances = Instances.toJSON(message.instances);
+    }
     return obj;
   },
 
@@ -1462,6 +1540,9 @@ export const Hello: MessageFns<Hello> = {
     );
     message.held = object.held?.map((e) => Held.fromPartial(e)) || [];
     message.slots = object.slots ?? 0;
+    message.instances = (object.instances !== undefined && object.instances !== null)
+      ? Instances.fromPartial(object.instances)
+      : undefined;
     return message;
   },
 };
@@ -3186,6 +3267,418 @@ export const Ended: MessageFns<Ended> = {
     const message = createBaseEnded();
     message.runId = object.runId ?? "";
     message.attempt = object.attempt ?? 0;
+    return message;
+  },
+};
+
+function createBaseInstances(): Instances {
+  return { instances: [], templates: [] };
+}
+
+export const Instances: MessageFns<Instances> = {
+  encode(message: Instances, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.instances) {
+      InstanceProbe.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.templates) {
+      InstanceTemplate.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Instances {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstances();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instances.push(InstanceProbe.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.templates.push(InstanceTemplate.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Instances {
+    return {
+      instances: globalThis.Array.isArray(object?.instances)
+        ? object.instances.map((e: any) => InstanceProbe.fromJSON(e))
+        : [],
+      templates: globalThis.Array.isArray(object?.templates)
+        ? object.templates.map((e: any) => InstanceTemplate.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Instances): unknown {
+    const obj: any = {};
+    if (message.instances?.length) {
+      obj.instances = message.instances.map((e) => InstanceProbe.toJSON(e));
+    }
+    if (message.templates?.length) {
+      obj.templates = message.templates.map((e) => InstanceTemplate.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Instances>, I>>(base?: I): Instances {
+    return Instances.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Instances>, I>>(object: I): Instances {
+    const message = createBaseInstances();
+    message.instances = object.instances?.map((e) => InstanceProbe.fromPartial(e)) || [];
+    message.templates = object.templates?.map((e) => InstanceTemplate.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseInstanceProbe(): InstanceProbe {
+  return { key: "", name: "", datastore: undefined, up: false, problem: "", bytes: undefined };
+}
+
+export const InstanceProbe: MessageFns<InstanceProbe> = {
+  encode(message: InstanceProbe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.datastore !== undefined) {
+      Datastore.encode(message.datastore, writer.uint32(26).fork()).join();
+    }
+    if (message.up !== false) {
+      writer.uint32(32).bool(message.up);
+    }
+    if (message.problem !== "") {
+      writer.uint32(42).string(message.problem);
+    }
+    if (message.bytes !== undefined) {
+      writer.uint32(48).uint64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InstanceProbe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstanceProbe();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.datastore = Datastore.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.up = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InstanceProbe {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      datastore: isSet(object.datastore) ? Datastore.fromJSON(object.datastore) : undefined,
+      up: isSet(object.up) ? globalThis.Boolean(object.up) : false,
+      problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : undefined,
+    };
+  },
+
+  toJSON(message: InstanceProbe): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.datastore !== undefined) {
+      obj.datastore = Datastore.toJSON(message.datastore);
+    }
+    if (message.up !== false) {
+      obj.up = message.up;
+    }
+    if (message.problem !== "") {
+      obj.problem = message.problem;
+    }
+    if (message.bytes !== undefined) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<InstanceProbe>, I>>(base?: I): InstanceProbe {
+    return InstanceProbe.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<InstanceProbe>, I>>(object: I): InstanceProbe {
+    const message = createBaseInstanceProbe();
+    message.key = object.key ?? "";
+    message.name = object.name ?? "";
+    message.datastore = (object.datastore !== undefined && object.datastore !== null)
+      ? Datastore.fromPartial(object.datastore)
+      : undefined;
+    message.up = object.up ?? false;
+    message.problem = object.problem ?? "";
+    message.bytes = object.bytes ?? undefined;
+    return message;
+  },
+};
+
+function createBaseInstanceTemplate(): InstanceTemplate {
+  return { name: "", datastore: undefined };
+}
+
+export const InstanceTemplate: MessageFns<InstanceTemplate> = {
+  encode(message: InstanceTemplate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.datastore !== undefined) {
+      Datastore.encode(message.datastore, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InstanceTemplate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstanceTemplate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.datastore = Datastore.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InstanceTemplate {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      datastore: isSet(object.datastore) ? Datastore.fromJSON(object.datastore) : undefined,
+    };
+  },
+
+  toJSON(message: InstanceTemplate): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.datastore !== undefined) {
+      obj.datastore = Datastore.toJSON(message.datastore);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<InstanceTemplate>, I>>(base?: I): InstanceTemplate {
+    return InstanceTemplate.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<InstanceTemplate>, I>>(object: I): InstanceTemplate {
+    const message = createBaseInstanceTemplate();
+    message.name = object.name ?? "";
+    message.datastore = (object.datastore !== undefined && object.datastore !== null)
+      ? Datastore.fromPartial(object.datastore)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDatastore(): Datastore {
+  return { type: "", version: "" };
+}
+
+export const Datastore: MessageFns<Datastore> = {
+  encode(message: Datastore, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Datastore {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDatastore();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Datastore {
+    return {
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+    };
+  },
+
+  toJSON(message: Datastore): unknown {
+    const obj: any = {};
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Datastore>, I>>(base?: I): Datastore {
+    return Datastore.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Datastore>, I>>(object: I): Datastore {
+    const message = createBaseDatastore();
+    message.type = object.type ?? "";
+    message.version = object.version ?? "";
     return message;
   },
 };

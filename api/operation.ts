@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import type { Json } from '../core/action.ts'
+import { Fault } from '../core/fault.ts'
+import { isObject, missing, quoted, refusal } from './fields.ts'
+import type { Ask, Route, RouteDoc } from './route.ts'
+
+/** What a route is given of the request, as its schemas say. */
+export interface Input<Query, Body> {
+  readonly query: Query
+  /** The body, read and checked when asked for: routes look the thing up first, so that an unknown one is "not found". */
+  body(): Promise<Body>
+}
+
+type Checked<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : undefined
+
+/** A route with the schemas that check its requests and that the reference is made from. */
+export type Operation<Q extends z.ZodObject | undefined, B extends z.ZodType | undefined> = Omit<
+  Route,
+  'answer' | 'doc'
+> &
+  Omit<RouteDoc, 'query' | 'body'> & {
+    /** Texts as they come in the URL. Keys that it does not know are refused only when it is strict. */
+    readonly query?: Q
+    /** An empty body is `{}`. */
+    readonly body?: B
+    readonly answer: (ask: Ask, input: Input<Checked<Q>, Checked<B>>) => Response | Promise<Response>
+  }
+
+/** Makes a route that checks what it says it takes. */
+export function operation<
+  Q extends z.ZodObject | undefined = undefined,
+  B extends z.ZodType | undefined = undefined,
+>(spec: Operation<Q, B>): Route {
+  const { method, path, role, errors, gives, answer, query, body, ...doc } = spec
+  const route = { method, path, role, errors, ...(gives === undefined ? {} : { gives }) }
+  return {
+    ...route,
+    doc: { ...doc, ...(query ? { query } : {}), ...(body ? { body } : {}) },
+    answer: (ask) =>
+      answer(ask, {
+        query: (query ? checked(query, ask.http.req.query() as Json, '') : undefined) as Checked<Q>,
+        body: async () => {
+          const document = (await ask.body()) ?? {}
+          return (body ? checked(body, document, 'body') : undefined) as Checked<B>
+        },
+      }),
+  }
+}
+
+/**
+ * A value as its schema has it. Throws Fault('bad_request') that names the field; `whole` names the value itself.
+ */
+export function checked<S extends z.ZodType>(schema: S, value: Json, whole: string): z.output<S> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw faultOf(parsed.error.issues[0], value, whole)
+}
+
+function faultOf(issue: z.core.$ZodIssue | undefined, value: Json, whole: string): Fault {
+  if (!issue) return refusal(whole, 'is not valid')
+  const field = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') {
+    const key = (issue.keys[0] ?? '').slice(0, 80)
+    const at = field === '' ? key : `${field}.${key}`
+    return refusal(at, `Additional properties are not allowed (${quoted(key)} was unexpected)`)
+  }
+  const found = at(value, issue.path)
+  if (found === undefined && field !== '') return missing(field)
+  const name = field === '' ? whole : field
+  if (issue.code === 'invalid_type')
+    return refusal(
+      name,
+      `${quoted(found ?? null)} is not of type '${typeNames[issue.expected] ?? issue.expected}'`,
+    )
+  return refusal(name, `${quoted(found ?? null)}: ${issue.message}`)
+}
+
+/** JSON's names of what zod expects. */
+const typeNames: Readonly<Record<string, string>> = { int: 'integer', record: 'object' }
+
+function at(value: Json, path: readonly PropertyKey[]): Json | undefined {
+  let found: Json | undefined = value
+  for (const key of path) {
+    if (Array.isArray(found)) found = found[Number(key)]
+    else if (isObject(found) && Object.hasOwn(found, key)) found = found[String(key)]
+    else return undefined
+  }
+  return found
+}
