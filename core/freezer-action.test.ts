@@ -114,6 +114,42 @@ describe('a backup', () => {
   })
 })
 
+describe('a backup of a database', () => {
+  const orders: JsonObject = { action: 'backup', mode: 'sqlite', instance: 'orders', backup_name: 'orders' }
+
+  it('names it by the key that its agent knows it by, in place of paths', () => {
+    expect(actionOf({ ...orders, max_level: 6 })).toEqual({
+      do: 'backup',
+      engine: 'sqlite',
+      backupName: 'orders',
+      paths: [],
+      instance: 'orders',
+      excludes: [],
+      oneFileSystem: false,
+      onUnreadable: 'partial',
+      levels: { noIncremental: false, maxLevel: 6 },
+      repository: { is: 'default' },
+      limits: {},
+    })
+    expect(actionOf({ ...orders, engine_name: 'sqlite' })).toEqual(actionOf(orders))
+  })
+
+  it.each<[JsonObject, string]>([
+    [{ instance: '' }, 'instance: is needed'],
+    [{ instance: 'a/b' }, 'instance: must be'],
+    [{ instance: 'x'.repeat(65) }, 'instance: must be'],
+    [{ path_to_backup: '/srv/orders.db' }, 'path_to_backup: has no place'],
+    [{ engine_name: 'restic' }, 'engine_name: "restic" does not do mode "sqlite"'],
+    [
+      { mode: 'fs', engine_name: 'sqlite', path_to_backup: '/srv/orders.db' },
+      'engine_name: "sqlite" needs mode',
+    ],
+    [{ mode: '', engine_name: 'sqlite' }, 'engine_name: "sqlite" needs mode'],
+  ])('is refused when it is said otherwise: %o', (over, why) => {
+    expect(meaningOf({ ...orders, ...over })).toEqual(refusal('bad_action', why))
+  })
+})
+
 describe('the repository of an action', () => {
   const repository = (over: JsonObject) =>
     (actionOf({ ...etc, ...over }) as { repository: unknown }).repository
@@ -162,6 +198,38 @@ describe('a restore', () => {
     [{ ...restore, backup_id: 'no such id' }, 'backup_id'],
   ])('is refused when it does not say what, or where to: %o', (freezer, field) => {
     expect(meaningOf(freezer)).toEqual(refusal('bad_action', field))
+  })
+})
+
+describe('a restore of a database', () => {
+  const again: JsonObject = {
+    ...{ action: 'restore', mode: 'sqlite', backup_id: 'b1' },
+    ...{ template: 'spare', instance: 'orders-2', instance_name: 'orders again' },
+  }
+
+  it('makes a new one from a template of its node', () => {
+    expect(actionOf(again)).toEqual({
+      do: 'restore',
+      engine: 'sqlite',
+      from: { is: 'backup', id: 'b1' },
+      create: { template: 'spare', instance: 'orders-2', name: 'orders again' },
+      include: [],
+      target: '',
+      overwrite: false,
+      repository: { is: 'default' },
+      limits: {},
+    })
+    expect(actionOf({ ...again, instance_name: '' })).toMatchObject({ create: { name: 'orders-2' } })
+  })
+
+  it.each<[JsonObject, string]>([
+    [{ instance: null }, 'instance: is needed'],
+    [{ template: null }, 'template: is needed'],
+    [{ template: '../x' }, 'template: must be'],
+    [{ restore_abs_path: '/srv/back' }, 'restore_abs_path: has no place'],
+    [{ instance_name: 7 }, 'instance_name'],
+  ])('is refused when it does not say which, or where to: %o', (over, why) => {
+    expect(meaningOf({ ...again, ...over })).toEqual(refusal('bad_action', why))
   })
 })
 

@@ -9,6 +9,7 @@ import type {
 } from './action.ts'
 import { backupId, repositoryId } from './ids.ts'
 import { isFault } from './fault.ts'
+import { isInstanceKey } from './instance.ts'
 import type { Reason } from './run.ts'
 
 /** Either what an action means, or why this release cannot do it: it is stored all the same, and its run says so. */
@@ -31,9 +32,13 @@ const refuse = (text: string, code = 'unsupported'): never => {
   throw new Refused(code, text)
 }
 
+/** Freezer's modes that are databases here: the engine has the same name, and an `instance` stands in place of paths. */
+const databaseModes = ['sqlite']
+
 /**
  * What Freezer's open `freezer_action` object means here. Without `engine_name` it is restic in the client's default
- * repository; with `storage` and `container` the repository that they describe. Never throws.
+ * repository; with `storage` and `container` the repository that they describe. With `mode: sqlite` it is about the
+ * database that the agent knows as `instance`. Never throws.
  */
 export function meaningOf(freezer: JsonObject): Meaning {
   try {
@@ -67,26 +72,52 @@ function common(freezer: JsonObject): { repository: RepositoryChoice; limits: Li
 
 function engineOf(freezer: JsonObject): string {
   const mode = textOf(freezer, 'mode') ?? 'fs'
+  const engine = textOf(freezer, 'engine_name')
+  if (databaseModes.includes(mode)) {
+    if (engine !== undefined && engine !== mode)
+      refuse(`engine_name: "${engine}" does not do mode "${mode}"`, 'bad_action')
+    return mode
+  }
   if (mode !== 'fs') refuse(`this release does not do mode "${mode}"`)
-  return textOf(freezer, 'engine_name') ?? 'restic'
+  if (engine !== undefined && databaseModes.includes(engine))
+    refuse(`engine_name: "${engine}" needs mode "${engine}" and an instance in place of paths`, 'bad_action')
+  return engine ?? 'restic'
 }
 
 function backupOf(freezer: JsonObject): Action {
   const engine = engineOf(freezer)
-  const paths = listOf(freezer, 'path_to_backup')
-  if (paths.length === 0) refuse('path_to_backup: is needed', 'bad_action')
-  for (const path of paths) checkPath('path_to_backup', path)
   return {
     do: 'backup',
     engine,
     backupName: textOf(freezer, 'backup_name') ?? '',
-    paths,
+    ...(databaseModes.includes(engine)
+      ? { paths: [], instance: instanceOf(freezer, 'path_to_backup') }
+      : { paths: pathsOf(freezer) }),
     excludes: listOf(freezer, 'exclude'),
     oneFileSystem: flagOf(freezer, 'one_file_system') ?? false,
     onUnreadable: onUnreadableOf(freezer),
     levels: levelsOf(freezer),
     ...common(freezer),
   }
+}
+
+function pathsOf(freezer: JsonObject): string[] {
+  const paths = listOf(freezer, 'path_to_backup')
+  if (paths.length === 0) refuse('path_to_backup: is needed', 'bad_action')
+  for (const path of paths) checkPath('path_to_backup', path)
+  return paths
+}
+
+/** The key of a database; `instead` is the field that has no place beside it. */
+function instanceOf(freezer: JsonObject, instead: string): string {
+  if (!absent(freezer[instead])) refuse(`${instead}: has no place beside an instance`, 'bad_action')
+  return keyOf(freezer, 'instance')
+}
+
+function keyOf(freezer: JsonObject, field: string): string {
+  const key = textOf(freezer, field) ?? refuse(`${field}: is needed`, 'bad_action')
+  if (!isInstanceKey(key)) refuse(`${field}: must be 1 to 64 letters, digits, ".", "_" or "-"`, 'bad_action')
+  return key
 }
 
 function onUnreadableOf(freezer: JsonObject): 'fail' | 'partial' {
@@ -108,17 +139,32 @@ function levelsOf(freezer: JsonObject): LevelRule {
 }
 
 function restoreOf(freezer: JsonObject): Action {
+  const engine = engineOf(freezer)
+  return {
+    do: 'restore',
+    engine,
+    from: sourceOf(freezer),
+    ...(databaseModes.includes(engine) ? creationOf(freezer) : landingOf(freezer)),
+    ...common(freezer),
+  }
+}
+
+function landingOf(freezer: JsonObject) {
   const target = textOf(freezer, 'restore_abs_path') ?? refuse('restore_abs_path: is needed', 'bad_action')
   checkPath('restore_abs_path', target)
   return {
-    do: 'restore',
-    engine: engineOf(freezer),
-    from: sourceOf(freezer),
-    include: listOf(freezer, 'include'),
     target,
+    include: listOf(freezer, 'include'),
     overwrite: flagOf(freezer, 'overwrite') ?? false,
-    ...common(freezer),
   }
+}
+
+/** A database is never restored in place: a new one is made, from a template of the node's configuration. */
+function creationOf(freezer: JsonObject) {
+  const instance = instanceOf(freezer, 'restore_abs_path')
+  const template = keyOf(freezer, 'template')
+  const name = textOf(freezer, 'instance_name') ?? instance
+  return { create: { template, instance, name }, target: '', include: [], overwrite: false }
 }
 
 function sourceOf(freezer: JsonObject): RestoreChoice {

@@ -111,3 +111,6 @@ export interface BackupStrategy {
   readonly instance: string
   readonly container: string
 }
+
+/** Whether a text can be an agent's name for an instance or for a template. */
+export const isInstanceKey = (text: string): boolean => /^[\w.-]{1,64}$/.test(text)

@@ -1,4 +1,4 @@
-import type { Datastore, InstanceProbe, InstanceTemplate } from '../core/instance.ts'
+import { isInstanceKey, type Datastore, type InstanceProbe, type InstanceTemplate } from '../core/instance.ts'
 import type * as wire from './gen/firn/v1/agent.ts'
 import { count, given, maybe, present, refuse, textOf } from './strict.ts'
 
@@ -9,7 +9,6 @@ interface Instances {
 
 /** A node that looks after more of them than this is run by somebody else's rules. */
 const listedMax = 1_000
-const keyForm = /^[\w.-]{1,64}$/
 const textMax = 255
 
 export const wireFromInstances = ({ instances, templates }: Instances): wire.Instances => ({
@@ -56,7 +55,7 @@ function datastoreFromWire(datastore: wire.Datastore | undefined): Datastore {
 }
 
 const keyIn = (field: string, text: string): string =>
-  keyForm.test(text) ? text : refuse(`${field} has not 1 to 64 letters, digits, ".", "_" or "-"`)
+  isInstanceKey(text) ? text : refuse(`${field} has not 1 to 64 letters, digits, ".", "_" or "-"`)
 
 const shortIn = (field: string, text: string): string =>
   text.length <= textMax ? text : refuse(`${field} is longer than ${textMax}`)
