@@ -52,6 +52,7 @@ const rows = {
   forbidden: { status: 403, title: 'Forbidden', freezer: { title: 'Access Forbidden' } },
   unauthenticated: { status: 401, title: 'Unauthorized' },
   stale_write: { status: 409, title: 'Changed meanwhile' },
+  precondition_failed: { status: 412, title: 'Precondition Failed' },
   fenced: { status: 503, title: 'Service Unavailable' },
   store_down: { status: 503, title: 'Service Unavailable' },
   feed_down: { status: 503, title: 'Service Unavailable' },

@@ -15,6 +15,8 @@ export type FaultCode =
   | 'unauthenticated'
   /** The stored thing changed since it was read: read again and decide again. */
   | 'stale_write'
+  /** The caller named the version that it has seen, and the document is another. Nothing was stored. */
+  | 'precondition_failed'
   /** This process no longer leads, or its epoch is older than one already seen. */
   | 'fenced'
   /** etcd does not answer. Nothing was acknowledged; the write may or may not have happened. */

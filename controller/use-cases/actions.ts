@@ -3,6 +3,7 @@ import { Fault } from '../../core/fault.ts'
 import { actionId, type ActionId } from '../../core/ids.ts'
 import { put, ref, unchanged, type ActionDocument, type Stored } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
+import type { Expectation } from './expectation.ts'
 import type { ActionEntry } from './job-actions.ts'
 import { documentMax } from './jobs.ts'
 import { retrying } from './retrying.ts'
@@ -25,27 +26,35 @@ export async function createAction(
   })
 }
 
-/** Stores an action under this id, or replaces the one that has it. Jobs keep what they have. Throws as `createAction`. */
+/**
+ * Stores an action under this id, or replaces the one that has it. Jobs keep what they have. Throws as `createAction`, and
+ * 'precondition_failed'.
+ */
 export async function replaceAction(
   context: Context,
   caller: Caller,
   id: ActionId,
   entry: ActionEntry,
+  expected?: Expectation,
 ): Promise<Stored<ActionDocument>> {
-  return retrying(context, () =>
-    store(context, caller, id, entry, context.state.get('action', caller.project, id)),
-  )
+  return retrying(context, async () => {
+    const before = context.state.get('action', caller.project, id)
+    expected?.(before)
+    return store(context, caller, id, entry, before)
+  })
 }
 
-/** Throws Fault 'not_found', 'bad_request', 'stale_write', 'store_down'. */
+/** Throws Fault 'not_found', 'bad_request', 'precondition_failed', 'stale_write', 'store_down'. */
 export async function patchAction(
   context: Context,
   caller: Caller,
   id: ActionId,
   change: ActionChange,
+  expected?: Expectation,
 ): Promise<Stored<ActionDocument>> {
   return retrying(context, async () => {
     const before = existingAction(context, caller, id)
+    expected?.(before)
     const { freezer, extra, ...rest } = change
     // What is not sent stays as it is, sealed as it is; what is sent is sealed anew.
     const fresh = freezer && sealedFor(context, caller, id, freezer, before)
@@ -60,10 +69,16 @@ export async function patchAction(
   })
 }
 
-/** Throws Fault 'not_found', 'stale_write', 'store_down'. */
-export async function removeAction(context: Context, caller: Caller, id: ActionId): Promise<void> {
+/** Throws Fault 'not_found', 'precondition_failed', 'stale_write', 'store_down'. */
+export async function removeAction(
+  context: Context,
+  caller: Caller,
+  id: ActionId,
+  expected?: Expectation,
+): Promise<void> {
   await retrying(context, async () => {
     const before = existingAction(context, caller, id)
+    expected?.(before)
     await context.state.commit({
       requires: [unchanged('action', caller.project, id, before)],
       puts: [],

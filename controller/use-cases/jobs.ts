@@ -6,6 +6,7 @@ import { withoutJob } from '../plan/membership.ts'
 import { checkSchedule, timezoneOf } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Put, type Stored, type Transaction } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
+import type { Expectation } from './expectation.ts'
 import { takeActions, type ActionEntry } from './job-actions.ts'
 import { isServerRun, mergedExtensions, selectorOf, withJobPlan, withSessionPlan } from './job-planning.ts'
 import { retrying } from './retrying.ts'
@@ -40,16 +41,19 @@ export async function createJob(context: Context, caller: Caller, fields: JobFie
   return retrying(context, () => storeJob(context, caller, id, { ...fields, reported }, undefined))
 }
 
-/** Creates a job under this id, or replaces the one that has it. Throws as `createJob`. */
+/** Creates a job under this id, or replaces the one that has it. Throws as `createJob`, and 'precondition_failed'. */
 export async function replaceJob(
   context: Context,
   caller: Caller,
   id: JobId,
   fields: JobFields,
+  expected?: Expectation,
 ): Promise<Stored<Job>> {
-  return retrying(context, () =>
-    storeJob(context, caller, id, fields, context.state.get('job', caller.project, id)),
-  )
+  return retrying(context, async () => {
+    const before = context.state.get('job', caller.project, id)
+    expected?.(before)
+    return storeJob(context, caller, id, fields, before)
+  })
 }
 
 /** Everything that a document decides about a job by itself, whole or as a change to `base`. */
@@ -124,16 +128,18 @@ function joining({ state, ...context }: Context, job: Job, id: SessionId) {
 
 /**
  * Changes what `fields` name and nothing else; `schedule` and `firn` are merged key by key, `actions` replaced whole.
- * Throws Fault 'not_found', 'bad_request', 'stale_write', 'store_down'.
+ * Throws Fault 'not_found', 'bad_request', 'precondition_failed', 'stale_write', 'store_down'.
  */
 export async function patchJob(
   context: Context,
   caller: Caller,
   id: JobId,
   fields: JobFields,
+  expected?: Expectation,
 ): Promise<Stored<Job>> {
   return retrying(context, async () => {
     const before = existingJob(context, caller, id)
+    expected?.(before)
     const { actions, puts, requires } = fields.actions
       ? takeActions(context, caller, fields.actions, before.value.actions)
       : { actions: before.value.actions, puts: [], requires: [] }
@@ -150,12 +156,21 @@ export async function patchJob(
   })
 }
 
-/** Deletes a job; it leaves its session. Its runs go on and stay listed. Throws Fault 'not_found', 'store_down'. */
-export async function removeJob(context: Context, caller: Caller, id: JobId): Promise<void> {
+/**
+ * Deletes a job; it leaves its session. Its runs go on and stay listed. Throws Fault 'not_found', 'precondition_failed',
+ * 'store_down'.
+ */
+export async function removeJob(
+  context: Context,
+  caller: Caller,
+  id: JobId,
+  expected?: Expectation,
+): Promise<void> {
   const { state } = context
   const { project } = caller
   await retrying(context, async () => {
     const before = existingJob(context, caller, id)
+    expected?.(before)
     const session = before.value.session && state.get('session', project, before.value.session)
     const left = session && withoutJob(session.value, id)
     await state.commit({

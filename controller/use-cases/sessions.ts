@@ -8,6 +8,7 @@ import { checkSchedule, timezoneOf } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
+import type { Expectation } from './expectation.ts'
 import { isServerRun, mergedExtensions, withJobPlan, withSessionPlan } from './job-planning.ts'
 import { existingJob } from './jobs.ts'
 import { retrying } from './retrying.ts'
@@ -39,16 +40,19 @@ export async function createSession(
   return retrying(context, () => storeSession(context, caller, id, fields, undefined))
 }
 
-/** Creates a session under this id, or replaces what users may say of it. Throws as `createSession`. */
+/** Creates a session under this id, or replaces what users may say of it. Throws as `createSession`, 'precondition_failed'. */
 export async function replaceSession(
   context: Context,
   caller: Caller,
   id: SessionId,
   fields: SessionFields,
+  expected?: Expectation,
 ): Promise<Stored<Session>> {
-  const stored = await retrying(context, () =>
-    storeSession(context, caller, id, fields, context.state.get('session', caller.project, id)),
-  )
+  const stored = await retrying(context, async () => {
+    const before = context.state.get('session', caller.project, id)
+    expected?.(before)
+    return storeSession(context, caller, id, fields, before)
+  })
   await copySchedule(context, caller, stored.value)
   return stored
 }
@@ -107,16 +111,18 @@ const wantedBy = ({ event }: SessionFields, base: Session | undefined): Pick<Ses
 
 /**
  * Changes what `fields` name and nothing else; `schedule` and `firn` are merged key by key. A changed schedule is copied
- * to the jobs. Throws Fault 'not_found', 'bad_request', 'stale_write', 'store_down'.
+ * to the jobs. Throws Fault 'not_found', 'bad_request', 'precondition_failed', 'stale_write', 'store_down'.
  */
 export async function patchSession(
   context: Context,
   caller: Caller,
   id: SessionId,
   fields: SessionFields,
+  expected?: Expectation,
 ): Promise<Stored<Session>> {
   const { stored, before } = await retrying(context, async () => {
     const read = existingSession(context, caller, id)
+    expected?.(read)
     const { firn: _firn, extra: _extra, ...kept } = read.value
     const changed = { ...kept, ...described(fields, read.value), ...wantedBy(fields, read.value) }
     const session = withSessionPlan(context, { ...changed, version: read.value.version + 1 }, read.value)
@@ -149,14 +155,21 @@ async function copySchedule(context: Context, caller: Caller, session: Session):
 }
 
 /**
- * Deletes a session: each of its jobs leaves it first, as by `removeJobFromSession`. Throws Fault 'not_found', 'store_down'; done
- * again it goes on where it was interrupted.
+ * Deletes a session: each of its jobs leaves it first, as by `removeJobFromSession`. Throws Fault 'not_found',
+ * 'precondition_failed' (before anything is changed), 'store_down'; done again it goes on where it was interrupted.
  */
-export async function removeSession(context: Context, caller: Caller, id: SessionId): Promise<void> {
+export async function removeSession(
+  context: Context,
+  caller: Caller,
+  id: SessionId,
+  expected?: Expectation,
+): Promise<void> {
   const { state } = context
-  for (let left = Infinity; left > 0;)
+  let hasBegun = false
+  for (let left = Infinity; left > 0; hasBegun = true)
     left = await retrying(context, async () => {
       const session = existingSession(context, caller, id)
+      if (!hasBegun) expected?.(session)
       const leaving = session.value.jobs.slice(0, jobsAtOnce)
       const staying = session.value.jobs.slice(jobsAtOnce)
       const jobs = leaving
