@@ -1,15 +1,28 @@
 import type { Stored } from './documents.ts'
+import { Order, type Placed } from './order.ts'
 
 /** Gives the index keys of a document; none: it is not in that index. */
 export type IndexKeys<T> = (value: T) => readonly string[]
+
+/** One document, the same object through all its changes: so indexes that a change does not concern are not touched. */
+interface Item<T> extends Placed {
+  readonly project: string
+  readonly id: string
+  stored: Stored<T>
+}
+
+interface Shelf<T> {
+  readonly byId: Map<string, Item<T>>
+  readonly order: Order<Item<T>>
+}
 
 /**
  * The documents of one kind in one process's memory: by project in order of creation, with secondary indexes. Lookups cost
  * the same with ten documents and with a million.
  */
 export class Collection<T> {
-  readonly #byProject = new Map<string, Map<string, Stored<T>>>()
-  readonly #indexes = new Map<string, { keys: IndexKeys<T>; entries: Map<string, Map<string, Stored<T>>> }>()
+  readonly #shelves = new Map<string, Shelf<T>>()
+  readonly #indexes = new Map<string, { keys: IndexKeys<T>; entries: Map<string, Set<Item<T>>> }>()
   #size = 0
 
   constructor(indexes: Readonly<Record<string, IndexKeys<T>>>) {
@@ -21,26 +34,26 @@ export class Collection<T> {
   }
 
   get(project: string, id: string): Stored<T> | undefined {
-    return this.#byProject.get(project)?.get(id)
+    return this.#shelves.get(project)?.byId.get(id)?.stored
   }
 
-  /** In order of creation. */
-  *of(project: string): IterableIterator<Stored<T>> {
-    yield* this.#byProject.get(project)?.values() ?? []
+  /** In order of creation, beginning after the first `skip` of them. */
+  *of(project: string, skip = 0): IterableIterator<Stored<T>> {
+    for (const item of this.#shelves.get(project)?.order.from(skip) ?? []) yield item.stored
   }
 
   count(project: string): number {
-    return this.#byProject.get(project)?.size ?? 0
+    return this.#shelves.get(project)?.byId.size ?? 0
   }
 
   *all(): IterableIterator<[project: string, id: string, stored: Stored<T>]> {
-    for (const [project, byId] of this.#byProject)
-      for (const [id, stored] of byId) yield [project, id, stored]
+    for (const { byId } of this.#shelves.values())
+      for (const { project, id, stored } of byId.values()) yield [project, id, stored]
   }
 
   /** Of an index, in order of entering it. */
   *where(index: string, key: string): IterableIterator<Stored<T>> {
-    yield* this.#index(index).get(key)?.values() ?? []
+    for (const item of this.#index(index).get(key) ?? []) yield item.stored
   }
 
   countWhere(index: string, key: string): number {
@@ -48,45 +61,54 @@ export class Collection<T> {
   }
 
   set(project: string, id: string, stored: Stored<T>): Stored<T> | undefined {
-    let byId = this.#byProject.get(project)
-    if (!byId) this.#byProject.set(project, (byId = new Map()))
-    const before = byId.get(id)
-    byId.set(id, stored)
-    if (!before) this.#size++
-    this.#reindex(`${project}/${id}`, before, stored)
-    return before
+    const known = this.#shelves.get(project)?.byId.get(id)
+    if (known) {
+      const before = known.stored
+      known.stored = stored
+      this.#reindex(known, before, stored)
+      return before
+    }
+    const item: Item<T> = { project, id, stored, row: undefined }
+    let shelf = this.#shelves.get(project)
+    if (!shelf) this.#shelves.set(project, (shelf = { byId: new Map(), order: new Order() }))
+    shelf.byId.set(id, item)
+    shelf.order.add(item)
+    this.#size++
+    this.#reindex(item, undefined, stored)
+    return undefined
   }
 
   delete(project: string, id: string): Stored<T> | undefined {
-    const byId = this.#byProject.get(project)
-    const before = byId?.get(id)
-    if (!byId || !before) return undefined
-    byId.delete(id)
-    if (byId.size === 0) this.#byProject.delete(project)
+    const shelf = this.#shelves.get(project)
+    const item = shelf?.byId.get(id)
+    if (!shelf || !item) return undefined
+    shelf.byId.delete(id)
+    shelf.order.delete(item)
+    if (shelf.byId.size === 0) this.#shelves.delete(project)
     this.#size--
-    this.#reindex(`${project}/${id}`, before, undefined)
-    return before
+    this.#reindex(item, item.stored, undefined)
+    return item.stored
   }
 
-  #index(name: string): Map<string, Map<string, Stored<T>>> {
+  #index(name: string): Map<string, Set<Item<T>>> {
     const index = this.#indexes.get(name)
     if (!index) throw new Error(`no index ${name}`)
     return index.entries
   }
 
-  #reindex(name: string, before: Stored<T> | undefined, after: Stored<T> | undefined): void {
+  #reindex(item: Item<T>, before: Stored<T> | undefined, after: Stored<T> | undefined): void {
     for (const { keys, entries } of this.#indexes.values()) {
       const wanted = after ? keys(after.value) : []
       for (const key of before ? keys(before.value) : []) {
         if (wanted.includes(key)) continue
         const bucket = entries.get(key)
-        bucket?.delete(name)
+        bucket?.delete(item)
         if (bucket?.size === 0) entries.delete(key)
       }
       for (const key of wanted) {
         let bucket = entries.get(key)
-        if (!bucket) entries.set(key, (bucket = new Map()))
-        if (after) bucket.set(name, after)
+        if (!bucket) entries.set(key, (bucket = new Set()))
+        bucket.add(item)
       }
     }
   }

@@ -37,20 +37,29 @@ export class Projection implements Pick<Feed, 'reset' | 'changes'> {
   }
 
   reset(entries: Iterable<Entry>, revision: number): void {
-    const seen = new Set<string>()
+    // At the first listing nothing can have gone meanwhile, and there may be a million documents.
+    const seen = this.position === 0 && this.#isEmpty() ? undefined : new Set<string>()
     const news: News[] = []
     for (const entry of entries) {
-      seen.add(nameOf(entry))
+      seen?.add(nameOf(entry))
       if (this.#isNews(entry)) news.push({ entry, value: decode(entry.kind, entry.text) })
     }
     // Collections keep the order in which documents enter; lists are answered in order of creation.
     for (const { entry, value } of news.sort(byCreation)) this.#take(entry, value)
+    if (seen) this.#dropOthers(seen, revision)
+    this.#moveTo(revision)
+  }
+
+  /** What this process wrote since the snapshot is newer than that, and stays. */
+  #dropOthers(seen: ReadonlySet<string>, revision: number): void {
     for (const kind of kinds)
       for (const [project, id] of [...this.collections[kind].all()])
-        // What this process wrote since the snapshot is newer than that, and stays.
         if (!seen.has(nameOf({ kind, project, id })))
           this.apply({ kind, project, id, text: undefined, revision })
-    this.#moveTo(revision)
+  }
+
+  #isEmpty(): boolean {
+    return kinds.every((kind) => this.collections[kind].size === 0)
   }
 
   changes(changes: readonly Change[], revision: number): void {

@@ -62,9 +62,9 @@ export class State implements AsyncDisposable {
     return this.#of(kind).get(project, id)
   }
 
-  /** All of a project, in order of creation. */
-  of<K extends Kind>(kind: K, project: string): IterableIterator<Stored<Documents[K]>> {
-    return this.#of(kind).of(project)
+  /** All of a project, in order of creation, beginning after the first `skip` of them. */
+  of<K extends Kind>(kind: K, project: string, skip = 0): IterableIterator<Stored<Documents[K]>> {
+    return this.#of(kind).of(project, skip)
   }
 
   count(kind: Kind, project: string): number {
