@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { Hono, type Context as HonoContext } from 'hono'
-import { Fault, isFault } from '../core/fault.ts'
+import { isFault } from '../core/fault.ts'
 import type { Caller } from '../controller/use-cases/context.ts'
 import { Recent } from '../controller/use-cases/recent.ts'
-import { authenticate } from '../controller/use-cases/tokens.ts'
+import { Admission } from './auth/admission.ts'
 import type { Bindings } from './body.ts'
 import { RequestCounts } from './counts.ts'
 import type { ApiDeps, Served } from './deps.ts'
-import { EdgeFault, answerTo, type ErrorForm } from './faults.ts'
-import { freezerRoutes } from './freezer/routes.ts'
-import { healthRoutes } from './health.ts'
-import { nativeRoutes } from './native/routes.ts'
-import { Ask, demandRole, type Route } from './route.ts'
+import { elsewhereOf } from './elsewhere.ts'
+import { answerTo } from './faults.ts'
+import { Ask, type Route } from './route.ts'
+import { apiRoutes } from './routes.ts'
 import { oneAtATime } from './shared.ts'
 
 /**
@@ -29,12 +28,16 @@ export function buildApp(
     stopping,
     caughtUp: oneAtATime(() => deps.context.state.catchUp()),
   }
-  const routes = [...healthRoutes, ...freezerRoutes, ...nativeRoutes]
+  const admission = new Admission(deps)
   // Not strict: clients send every path with and without a slash at its end.
   const app = new Hono<Bindings>({ strict: false })
-  for (const route of routes) app.on(route.method, route.path, (http) => serve(served, route, http))
-  const elsewhere = elsewhereOf(served, routes)
-  app.notFound(elsewhere)
+  for (const route of apiRoutes)
+    app.on(route.method, route.path, (http) => serve(served, admission, route, http))
+  const elsewhere = elsewhereOf(apiRoutes)
+  app.notFound((http) => {
+    const { errors, fault } = elsewhere(http.req.method, http.req.path)
+    return serve(served, admission, { ...nowhere, errors, answer: () => Promise.reject(fault) }, http)
+  })
   // Not reached by what routes throw: only by what Hono does before it finds one.
   app.onError((error, http) =>
     failed(served, { errors: 'problem', path: 'none' }, new Ask(served, http, newId(), undefined), error),
@@ -42,10 +45,18 @@ export function buildApp(
   return app
 }
 
+/** Nobody without a token learns which paths there are. */
+const nowhere = { method: 'GET', path: 'none', role: 'viewer', gives: 'any' } as const
+
 const newId = (): string => `req-${randomUUID()}`
 
 /** One request: who asks, may they, the answer, and what is told of it. Answers without a promise where the route does. */
-function serve(served: Served, route: Route, http: HonoContext<Bindings>): Response | Promise<Response> {
+function serve(
+  served: Served,
+  admission: Admission,
+  route: Route,
+  http: HonoContext<Bindings>,
+): Response | Promise<Response> {
   const began = performance.now()
   const requestId = newId()
   let caller: Caller | undefined
@@ -56,7 +67,7 @@ function serve(served: Served, route: Route, http: HonoContext<Bindings>): Respo
   let ask = new Ask(served, http, requestId, undefined)
   try {
     if (route.role !== 'nobody') {
-      caller = admitted(served, route, http)
+      caller = admission.admit(route, http)
       ask = new Ask(served, http, requestId, caller)
     }
     const answer = route.answer(ask)
@@ -65,23 +76,6 @@ function serve(served: Served, route: Route, http: HonoContext<Bindings>): Respo
   } catch (error) {
     return recovered(served, route, ask, error).then(told)
   }
-}
-
-function admitted(served: Served, route: Route, http: HonoContext<Bindings>): Caller {
-  const { context } = served
-  if (!context.state.loaded) throw new Fault('store_down', 'this server is still reading the store')
-  const caller = authenticate(context, http.req.header('x-auth-token') ?? '')
-  if (route.role !== 'nobody') demandRole(caller, route.role)
-  accept(http.req.header('accept'), route.gives ?? 'application/json')
-  return caller
-}
-
-/** Every offer that admits `type`; the order of preference does not matter, for there is one form only. */
-function accept(header: string | undefined, type: string): void {
-  if (header === undefined || header === '' || header.includes('*/*') || header.includes(type)) return
-  const family = `${type.slice(0, type.indexOf('/'))}/*`
-  if (header.includes(family) || (type.includes('json') && header.includes('json'))) return
-  throw new EdgeFault('not_acceptable', `this answers with ${type} only`)
 }
 
 /**
@@ -130,42 +124,3 @@ function tell(
     ...(about.caller ? { project: about.caller.project, user: about.caller.user } : {}),
   })
 }
-
-/** Paths that no route takes: 404, or 405 where another method is. */
-function elsewhereOf(served: Served, routes: readonly Route[]) {
-  const known = new Map<string, { form: RegExp; methods: Set<string>; errors: ErrorForm }>()
-  for (const { path, method, errors } of routes) {
-    const entry = known.get(path) ?? { form: formOf(path), methods: new Set(), errors }
-    entry.methods.add(method)
-    known.set(path, entry)
-  }
-  return async (http: HonoContext<Bindings>): Promise<Response> => {
-    const began = performance.now()
-    const path = http.req.path
-    const entry = [...known.values()].find(({ form }) => form.test(path))
-    const ask = new Ask(served, http, newId(), undefined)
-    const errors = entry?.errors ?? (/^\/v[12](\/|$)/.test(path) ? 'freezer' : 'problem')
-    const response = failed(served, { errors, path: 'none' }, ask, refusalOf(entry, served, http))
-    tell(served, http, { route: 'none', requestId: ask.requestId, began, caller: undefined }, response.status)
-    return response
-  }
-}
-
-function refusalOf(
-  entry: { methods: ReadonlySet<string> } | undefined,
-  served: Served,
-  http: HonoContext<Bindings>,
-): Error {
-  try {
-    // Nobody without a token learns which paths there are.
-    authenticate(served.context, http.req.header('x-auth-token') ?? '')
-  } catch (error) {
-    if (error instanceof Fault) return error
-    throw error
-  }
-  if (!entry) return new EdgeFault('unknown_path', `nothing is at ${http.req.path.slice(0, 200)}`)
-  const allow = [...entry.methods].join(', ')
-  return new EdgeFault('wrong_method', `${http.req.method} is not possible here; ${allow} is`, { allow })
-}
-
-const formOf = (path: string): RegExp => new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}/?$`)

@@ -31,8 +31,12 @@ export function operation<
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
 >(spec: Operation<Q, B>): Route {
-  const { method, path, role, errors, gives, answer, query, body, ...doc } = spec
-  const route = { method, path, role, errors, ...(gives === undefined ? {} : { gives }) }
+  const { method, path, role, errors, project, gives, answer, query, body, ...doc } = spec
+  const route = {
+    ...{ method, path, role, errors },
+    ...(project ? { project } : {}),
+    ...(gives === undefined ? {} : { gives }),
+  }
   return {
     ...route,
     doc: { ...doc, ...(query ? { query } : {}), ...(body ? { body } : {}) },

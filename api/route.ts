@@ -15,12 +15,26 @@ export interface Route {
   readonly path: string
   /** What the caller must be, at least; `nobody`: no token is asked for. */
   readonly role: Role | 'nobody'
+  /** Set where the path names a project; absent: the route is about the token's own. */
+  readonly project?: PathProject
   readonly errors: ErrorForm
-  /** What it answers with, for `Accept`; JSON when absent. */
+  /** What it answers with, for `Accept`; JSON when absent. "any": whatever the caller takes. */
   readonly gives?: string
   readonly answer: (ask: Ask) => Response | Promise<Response>
   /** What the reference says of it; `operation` makes it from what it checks. */
   readonly doc?: RouteDoc
+}
+
+/**
+ * A path that names the project it is about. Admission compares it with the token's before the route is asked, so no route
+ * does: `ask.caller.project` is the project to act in, always. Another one is 403, in the route's own error form; except that
+ * where administrators may act anywhere, an admin's `ask.caller.project` is that of the path.
+ */
+export interface PathProject {
+  /** The name of the path's part, without the colon: `project_id` of Freezer, `accountId` of Trove. */
+  readonly param: string
+  /** Whether an admin may name any project (Freezer), or the own one only, as everybody else (Trove). */
+  readonly admins: 'anywhere' | 'own'
 }
 
 /** A route as the OpenAPI document tells it. */

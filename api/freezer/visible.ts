@@ -46,8 +46,3 @@ export function refuseOthers(
 ): void {
   if (stored && !sees(ask, version, stored.value)) throw new Fault('forbidden', "this id is another user's")
 }
-
-/** The project of the URL must be the token's: another one's documents are not there. Throws Fault('not_found'). */
-export function checkProject(ask: Ask): void {
-  if (ask.param('project_id') !== ask.caller.project) throw new Fault('not_found', 'no such project')
-}

@@ -64,14 +64,31 @@ describe('who asks', () => {
 describe('documents', () => {
   it('of another project are not there', async () => {
     const { ask, token } = await startApi()
-    const stranger = await token('admin', 'u-admin', 'p2')
+    const stranger = await token('operator', 'u-admin', 'p2')
     await ask('POST', '/v1/jobs/j', smallJob('n1'))
-    for (const path of ['/v1/jobs/j', '/v2/p2/jobs/j', '/v2/p1/jobs/j'])
+    for (const path of ['/v1/jobs/j', '/v2/p2/jobs/j'])
       expect([path, (await ask('GET', path, undefined, stranger)).status]).toEqual([path, 404])
     expect((await ask('DELETE', '/v1/jobs/j', undefined, stranger)).status).toBe(404)
     expect((await ask('POST', '/v1/jobs/j/event', { stop: 1 }, stranger)).status).toBe(404)
     expect((await ask('POST', '/v1/runs', { job_id: 'j' }, stranger)).status).toBe(404)
     expect((await ask('GET', '/v1/jobs', undefined, stranger)).json.jobs).toEqual([])
+  })
+
+  it('of the project of the path are refused to strangers, and there for an administrator', async () => {
+    const { ask, token } = await startApi()
+    await ask('POST', '/v1/jobs/j', smallJob('n1'))
+    const stranger = await token('operator', 'u-bob', 'p2')
+    const refused = await ask('GET', '/v2/p1/jobs/j', undefined, stranger)
+    expect([refused.status, refused.json.title]).toEqual([403, 'Access Forbidden'])
+    expect((await ask('POST', '/v2/p1/jobs', smallJob('n1'), stranger)).status).toBe(403)
+    const administrator = await token('admin', 'u-root', 'p2')
+    expect((await ask('GET', '/v2/p1/jobs/j', undefined, administrator)).status).toBe(200)
+    expect((await ask('POST', '/v2/p1/jobs', smallJob('n1'), administrator)).status).toBe(201)
+    expect((await ask('GET', '/v2/p1/jobs')).json.jobs).toMatchObject([
+      { job_id: 'j' },
+      { project_id: 'p1', user_id: 'u-root' },
+    ])
+    expect((await ask('GET', '/v2/no%20project/jobs', undefined, administrator)).status).toBe(400)
   })
 
   it('of another user are not there in v1, and are in v2', async () => {

@@ -1,0 +1,7 @@
+import { freezerRoutes } from './freezer/routes.ts'
+import { healthRoutes } from './health.ts'
+import { nativeRoutes } from './native/routes.ts'
+import type { Route } from './route.ts'
+
+/** Every operation that a server answers, of all façades. */
+export const apiRoutes: readonly Route[] = [...healthRoutes, ...freezerRoutes, ...nativeRoutes]
