@@ -19,6 +19,17 @@ export interface JobAction {
   readonly extra?: JsonObject
 }
 
+/** A saved action to be looked up at each start, and what it is called with: what Qinling's jobs and executions run. */
+export interface FunctionCall {
+  /** Named by itself, or what the alias pointed to when it was looked up. */
+  readonly action?: ActionId
+  readonly alias?: string
+  /** 0: whatever it is by then. */
+  readonly version: number
+  /** Opaque text. Where it holds a JSON object, its `client_id` names the client and its other keys override arguments. */
+  readonly input?: string
+}
+
 /** Where an action's data lies: resolved to a repository when the run is created. */
 export type RepositoryChoice =
   | { readonly is: 'default' }

@@ -1,4 +1,4 @@
-import type { JobAction, JsonObject } from './action.ts'
+import type { FunctionCall, JobAction, JsonObject } from './action.ts'
 import type { Instant } from './clock.ts'
 import type { ClientId, JobId, ProjectId, SessionId, UserId } from './ids.ts'
 
@@ -28,6 +28,12 @@ export interface Plan {
   readonly claimed?: Instant
   /** Why the newest due slot did not become a run. */
   readonly skipped?: { readonly slot: Instant; readonly reason: string }
+  /** How many firings are left of `firn.count`; absent: no limit. */
+  readonly left?: number
+  /** The next slot where a user has set it, in place of the schedule's own; its ticks go on after it. */
+  readonly set?: Instant
+  /** What `next` was when the schedule was stopped. Shown; never fires. */
+  readonly held?: Instant
 }
 
 /** What a job of a client without an enrolled agent says of itself: stored as its scheduler sends it. */
@@ -51,18 +57,26 @@ export interface Job {
   /** Labels that a client must have, all of them. */
   readonly selector?: Readonly<Record<string, string>>
   readonly description: string
+  /** The description was given, if only as an empty text: Qinling tells that from none. */
+  readonly named?: true
   readonly schedule: ScheduleFields
+  /** Empty with a `function`: the saved action is looked up at each start. */
   readonly actions: readonly JobAction[]
+  readonly function?: FunctionCall
   readonly session?: SessionId
   readonly sessionTag: number
   readonly sessionName?: string
   /** The optional `firn` object of extensions, as sent. */
   readonly firn?: JsonObject
-  /** `stopped`: its schedule does not fire. Runs asked for by hand still start. */
-  readonly wanted: 'active' | 'stopped'
+  /** `stopped`: its schedule does not fire. Runs asked for by hand still start. `cancelled`: the same, for good. */
+  readonly wanted: 'active' | 'stopped' | 'cancelled'
   readonly reported?: Reported
   readonly plan: Plan
+  /** The first slot that it was made for, where that was decided then: it does not change with the schedule. */
+  readonly first?: Instant
   readonly createdAt: Instant
+  /** The last change by a user, or firing. */
+  readonly updatedAt?: Instant
   /** Freezer's `_version`: 1 at creation, one more with each change by a user. */
   readonly version: number
 }

@@ -1,4 +1,4 @@
-import type { Action } from './action.ts'
+import type { Action, FunctionCall } from './action.ts'
 import type { Instant } from './clock.ts'
 import type {
   ActionId,
@@ -178,6 +178,8 @@ export interface Run {
   readonly session?: { readonly id: SessionId; readonly tag: number }
   /** `job`: what the job asks for; its last one is the job's status. `restore`: asked for beside it. */
   readonly purpose: 'job' | 'restore'
+  /** What was called; without `action` it was not there. */
+  readonly function?: FunctionCall
   /** Runs of one restore request share it. */
   readonly restore?: string
   readonly createdAt: Instant
