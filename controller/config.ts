@@ -54,6 +54,8 @@ export const configForm = z.strictObject({
       run_seconds: z.number().positive().default(86_400),
       /** How long the members of a session may take to be ready. Seconds. */
       prepare_seconds: z.number().positive().default(60),
+      /** Backups of databases that a project may have. 50 is Trove's default. */
+      backups_per_project: z.number().int().min(0).max(1_000_000).default(50),
     })
     .prefault({}),
 })

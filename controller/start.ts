@@ -161,6 +161,7 @@ const settingsOf = ({ default_repository, limits }: ServerConfig): Context['sett
   startMs: limits.start_seconds * 1_000,
   runMs: limits.run_seconds * 1_000,
   prepareMs: limits.prepare_seconds * 1_000,
+  backupsPerProject: limits.backups_per_project,
 })
 
 const apiLog = (record: Recorder): ApiLog => ({

@@ -51,7 +51,13 @@ class Server implements AsyncDisposable {
       clock: systemClock,
       sealer: { seal: (secret) => secret, open: (sealed) => sealed },
       secrets: { uuid: () => `${name}${count++}`, random: () => 'secret' },
-      settings: { defaultRepository: '/repo/{client}', startMs: 60_000, runMs: 60_000, prepareMs: 1_500 },
+      settings: {
+        defaultRepository: '/repo/{client}',
+        startMs: 60_000,
+        runMs: 60_000,
+        prepareMs: 1_500,
+        backupsPerProject: 50,
+      },
       holdsLine: (ofProject, client) => this.lines.line(ofProject, client) !== undefined,
     }
     this.reconciler = new Reconciler({

@@ -47,4 +47,6 @@ export interface Settings {
   readonly runMs: number
   /** How long the members of a session may take to be ready. Milliseconds. */
   readonly prepareMs: number
+  /** Backups of instances that a project may have; those being deleted do not count. */
+  readonly backupsPerProject: number
 }

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { readJob } from '../../api/freezer/job-document.ts'
 import type { Connection } from '../../controller/etcd/connection.ts'
 import { keyOf, refOf } from '../../controller/etcd/keys.ts'
+import type { JsonObject } from '../../core/action.ts'
 import type { Backend, Entry, RawTransaction } from '../../controller/ports/backend.ts'
 import { State } from '../../controller/state/state.ts'
 import { createJob } from '../../controller/use-cases/jobs.ts'
@@ -14,9 +15,10 @@ import { enrolledNodes, jobDocument, nodeName } from './seed.ts'
 
 const caller: Caller = { project, user: userId('admin'), userName: 'admin', role: 'admin' }
 
-/** Makes transactions as `POST /v1/jobs` does, over the clients that etcd has now. */
+/** Makes transactions as `POST /v1/jobs` does with such documents, over the clients that etcd has now. */
 export async function recorder(
   connection: Connection,
+  documentOf: (n: number) => JsonObject = jobDocument,
 ): Promise<(count: number) => Promise<RawTransaction[]>> {
   const recorded: RawTransaction[] = []
   const state = new State(recordingBackend(await storedClients(connection), recorded), systemClock)
@@ -29,12 +31,18 @@ export async function recorder(
       uuid: () => randomUUID().replaceAll('-', ''),
       random: (bytes) => randomBytes(bytes).toString('base64url'),
     },
-    settings: { defaultRepository: '/srv/{client}', startMs: 60_000, runMs: 60_000, prepareMs: 60_000 },
+    settings: {
+      defaultRepository: '/srv/{client}',
+      startMs: 60_000,
+      runMs: 60_000,
+      prepareMs: 60_000,
+      backupsPerProject: 50,
+    },
     holdsLine: () => false,
   }
   let next = 0
   return async (count) => {
-    for (let n = 0; n < count; n++) await createJob(context, caller, readJob(jobDocument(next++)))
+    for (let n = 0; n < count; n++) await createJob(context, caller, readJob(documentOf(next++)))
     return recorded.splice(0)
   }
 }

@@ -82,7 +82,13 @@ export async function startApi(with_: Partial<ApiDeps> = {}, store = memoryStore
       uuid: () => randomUUID().replaceAll('-', ''),
       random: (bytes) => randomBytes(bytes).toString('base64url'),
     },
-    settings: { defaultRepository: '/srv/{client}', startMs: 1000, runMs: 1000, prepareMs: 1000 },
+    settings: {
+      defaultRepository: '/srv/{client}',
+      startMs: 1000,
+      runMs: 1000,
+      prepareMs: 1000,
+      backupsPerProject: 50,
+    },
     holdsLine: () => false,
   }
   const failures: unknown[] = []
