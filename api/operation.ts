@@ -4,10 +4,10 @@ import { Fault } from '../core/fault.ts'
 import { isObject, missing, quoted, refusal } from './fields.ts'
 import type { Ask, Route, RouteDoc } from './route.ts'
 
-/** What a route is given of the request, as its schemas say. */
+/** What a route is given of the request, as its schemas say; each part is read and checked when asked for. */
 export interface Input<Query, Body> {
   readonly query: Query
-  /** The body, read and checked when asked for: routes look the thing up first, so that an unknown one is "not found". */
+  /** Asked for late: routes look the thing up first, so that an unknown one is "not found". */
   body(): Promise<Body>
 }
 
@@ -42,9 +42,12 @@ export function operation<
     doc: { ...doc, ...(query ? { query } : {}), ...(body ? { body } : {}) },
     answer: (ask) =>
       answer(ask, {
-        query: (query ? checked(query, ask.http.req.query() as Json, '') : undefined) as Checked<Q>,
+        get query() {
+          return (query ? checked(query, ask.http.req.query() as Json, '') : undefined) as Checked<Q>
+        },
         body: async () => {
-          const document = (await ask.body()) ?? {}
+          const sent = await ask.body()
+          const document = sent === undefined ? {} : sent
           return (body ? checked(body, document, 'body') : undefined) as Checked<B>
         },
       }),
@@ -76,7 +79,25 @@ function faultOf(issue: z.core.$ZodIssue | undefined, value: Json, whole: string
       name,
       `${quoted(found ?? null)} is not of type '${typeNames[issue.expected] ?? issue.expected}'`,
     )
-  return refusal(name, `${quoted(found ?? null)}: ${issue.message}`)
+  return refusal(name, `${quoted(found ?? null)}${said(issue) ?? `: ${issue.message}`}`)
+}
+
+/** What is wrong with a value, in the words of JSON Schema's validators; undefined where the schema has words of its own. */
+function said(issue: z.core.$ZodIssue): string | undefined {
+  if (!/^(Invalid|Too) /.test(issue.message)) return undefined
+  switch (issue.code) {
+    case 'invalid_value':
+      return ` is not one of ${JSON.stringify(issue.values)}`
+    case 'invalid_format':
+      return issue.pattern === undefined ? undefined : ` does not match '${issue.pattern.slice(1, -1)}'`
+    case 'too_small':
+      return issue.origin === 'string' ? ' is too short' : ` is less than the minimum of ${issue.minimum}`
+    case 'too_big':
+      if (issue.origin === 'string') return ` is longer than ${issue.maximum} characters`
+      return ` is greater than the maximum of ${issue.maximum}`
+    default:
+      return undefined
+  }
 }
 
 /** JSON's names of what zod expects. */
