@@ -6,7 +6,7 @@ import { serveParent, startChild, type Child } from './child.ts'
 import { quantile } from './figures.ts'
 
 export interface Request {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PATCH'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown

@@ -6,6 +6,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Benchmark, Findings } from './figures.ts'
+import { freezer } from './freezer.ts'
+import { large } from './large.ts'
 import { orders } from './orders.ts'
 import { postJobs } from './post-jobs.ts'
 import { reads } from './reads.ts'
@@ -15,7 +17,7 @@ import { starts } from './starts.ts'
 import { machineFacts } from './machine.ts'
 import { tableOf, updateMarkdown, type Results } from './table.ts'
 
-const benchmarks: readonly Benchmark[] = [starts, postJobs, reads, orders, sessions, results]
+const benchmarks: readonly Benchmark[] = [starts, postJobs, reads, freezer, large, orders, sessions, results]
 
 const usage = `npm run bench [-- [--quick] [--json FILE] [--markdown FILE] [NAME…]]
 Names: ${benchmarks.map(({ name }) => name).join(', ')}`

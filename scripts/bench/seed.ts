@@ -9,11 +9,16 @@ import { project, store } from './rig.ts'
 
 /** Writes in one transaction: etcd takes 128. */
 const writesAtOnce = 100
+const storesAtOnce = 8
 
 /** Stores documents that are not there yet. */
 export async function storeAll(connection: Connection, writes: readonly Write[]): Promise<void> {
-  for (let from = 0; from < writes.length; from += writesAtOnce)
-    await store(connection, { requires: [], writes: writes.slice(from, from + writesAtOnce) })
+  let from = 0
+  const one = async (): Promise<void> => {
+    while (from < writes.length)
+      await store(connection, { requires: [], writes: writes.slice(from, (from += writesAtOnce)) })
+  }
+  await Promise.all(Array.from({ length: storesAtOnce }, one))
 }
 
 export const nodeName = (n: number): ClientId => clientId(`node-${String(n).padStart(4, '0')}`)
