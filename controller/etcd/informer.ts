@@ -3,15 +3,9 @@ import type { Clock } from '../../core/clock.ts'
 import type { Change, Entry, Feed } from '../ports/backend.ts'
 import { backoffMs } from './backoff.ts'
 import type { Connection } from './connection.ts'
-import { isCompacted, isTooLarge } from './failure.ts'
 import { everything, refOf } from './keys.ts'
+import { pagesOf } from './listing.ts'
 import { lookMs, runWatch, silentMs } from './watch.ts'
-
-/** Documents asked for at once in a listing; halved when so many are too large or take too long. */
-const pageSizeMax = 1_000
-
-/** A page of a listing may take longer than a single request: it is large, and nobody waits for it. Milliseconds. */
-const pageMsMax = 5_000
 
 /** What an informer needs of its surroundings. */
 export interface InformerContext {
@@ -91,28 +85,16 @@ export function inform({ connection, clock, trouble }: InformerContext, feed: Fe
   }
 }
 
-/** Everything as of one revision, in pages. Rejects with an EtcdFailure. */
+/** Everything as of one revision. Rejects with an EtcdFailure. */
 async function list(connection: Connection, heard: () => void, signal: AbortSignal) {
   const entries: Entry[] = []
-  let revision: number | undefined
-  let key = everything.start
-  let limit = pageSizeMax
-  while (!signal.aborted) {
-    const request = { key, range_end: everything.end, limit, ...(revision === undefined ? {} : { revision }) }
-    try {
-      const page = await connection.range(request, pageMsMax)
-      heard()
-      revision ??= Number(page.header.revision)
-      entries.push(...page.kvs.flatMap(entryOf))
-      const last = page.kvs.at(-1)
-      if (!page.more || !last) break
-      key = Buffer.concat([last.key, Buffer.of(0)])
-    } catch (error) {
-      if (isCompacted(error) || !isTooLarge(error) || limit === 1) throw error
-      limit = Math.ceil(limit / 2)
-    }
+  let revision = 0
+  for await (const page of pagesOf(connection, everything, signal)) {
+    heard()
+    revision = page.revision
+    for (const keyValue of page.keyValues) entries.push(...entryOf(keyValue))
   }
-  return { entries, revision: revision ?? 0 }
+  return { entries, revision }
 }
 
 function entryOf({ key, value, mod_revision }: rpc.IKeyValue): Entry[] {
