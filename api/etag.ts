@@ -24,6 +24,12 @@ export function etagOf({ value, revision }: Read): string {
 /** The header that carries it. */
 export const etagHeader = (stored: Read): { readonly etag: string } => ({ etag: etagOf(stored) })
 
+/** What the reference says of these headers, for routes that ask `expectationOf`. */
+export const matchHeaders: Readonly<Record<string, string>> = {
+  'If-Match':
+    'ETags that the document may have (of an earlier answer), or `*`: else nothing is changed and the answer is 412',
+}
+
 /** Entity tags of ours are short; more than a few make no sense. */
 const headerMax = 2_000
 

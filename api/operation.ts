@@ -31,11 +31,12 @@ export function operation<
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
 >(spec: Operation<Q, B>): Route {
-  const { method, path, role, errors, project, gives, answer, query, body, ...doc } = spec
+  const { method, path, role, errors, project, gives, repeat, answer, query, body, ...doc } = spec
   const route = {
     ...{ method, path, role, errors },
     ...(project ? { project } : {}),
     ...(gives === undefined ? {} : { gives }),
+    ...(repeat === undefined ? {} : { repeat }),
   }
   return {
     ...route,

@@ -20,6 +20,11 @@ export interface Route {
   readonly errors: ErrorForm
   /** What it answers with, for `Accept`; JSON when absent. "any": whatever the caller takes. */
   readonly gives?: string
+  /**
+   * Set where doing it twice is doing it once, with the same idempotency key: a request whose outcome is not known is then
+   * done again. Elsewhere its caller is told to look first.
+   */
+  readonly repeat?: 'harmless'
   readonly answer: (ask: Ask) => Response | Promise<Response>
   /** What the reference says of it; `operation` makes it from what it checks. */
   readonly doc?: RouteDoc
@@ -50,6 +55,8 @@ export interface RouteDoc {
   readonly params?: Readonly<Record<string, string>>
   readonly query?: z.ZodObject
   readonly body?: z.ZodType
+  /** Headers of the request that mean something here, by name, and what they mean. */
+  readonly headers?: Readonly<Record<string, string>>
   /** By status; `nothing`: no body. Errors are told by the form and need no mention. */
   readonly answers: Readonly<Record<number, z.ZodType | 'nothing' | 'text'>>
 }

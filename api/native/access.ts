@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { Fault } from '../../core/fault.ts'
 import { isoOf } from '../../core/clock.ts'
 import { clientId, userId } from '../../core/ids.ts'
@@ -6,8 +7,9 @@ import { createJoinToken, enrol } from '../../controller/use-cases/enrol.ts'
 import { placeOf } from '../../controller/use-cases/recent.ts'
 import { createToken, revokeToken } from '../../controller/use-cases/tokens.ts'
 import { closed, documentOf, integerIn, missing, some, textIn, wordIn } from '../fields.ts'
+import { checked } from '../operation.ts'
 import type { Ask, Route } from '../route.ts'
-import { cut, oldestFirst, pageOf, valuesOf } from './paging.ts'
+import { cut, oldestFirst, pageOf, pageQuery, valuesOf } from './paging.ts'
 import { tokenView } from './views.ts'
 
 const errors = 'problem'
@@ -36,7 +38,7 @@ const whoami = ({ project, user, userName, role }: Ask['caller']) => ({
 const ttlMaxS = 10 * 366 * 24 * 3600
 
 function listTokens(ask: Ask): Response {
-  const { limit, from } = pageOf(ask)
+  const { limit, from } = pageOf(checked(z.object(pageQuery), ask.http.req.query(), 'query'))
   const tokens = valuesOf(ask.served.context.state.of('token', ask.caller.project))
   const { page, next } = cut(oldestFirst(tokens, from, placeOf), limit, placeOf)
   return ask.json({ tokens: page.map(tokenView), next })

@@ -1,18 +1,23 @@
+import { z } from 'zod'
 import type { Instant } from '../../core/clock.ts'
 import { comparePlaces, type Place } from '../../controller/use-cases/recent.ts'
 import { refusal } from '../fields.ts'
-import type { Ask } from '../route.ts'
 
-const limitDefault = 50
-const limitMax = 1000
+/** The query of every list, to be spread into its own. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(1000).default(50).meta({ description: 'At most so many' }),
+  cursor: z
+    .string()
+    .max(600)
+    .optional()
+    .meta({ description: 'Go on where a page ended: `next` of that page' }),
+}
 
-/** What part of a list is asked for. Throws Fault('bad_request') for a limit or cursor that is none. */
-export function pageOf(ask: Ask): { limit: number; from: Place | undefined } {
-  const text = ask.query('limit')
-  const limit = text === undefined || text === '' ? limitDefault : Number(text)
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > limitMax)
-    throw refusal('limit', `must be a whole number from 1 to ${limitMax}`)
-  const cursor = ask.query('cursor')
+/** What part of a list is asked for. Throws Fault('bad_request') for a cursor that is none. */
+export function pageOf({ limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined }): {
+  limit: number
+  from: Place | undefined
+} {
   return { limit, from: cursor === undefined || cursor === '' ? undefined : placeIn(cursor) }
 }
 

@@ -1,99 +1,121 @@
+import { z } from 'zod'
 import { overall } from '../../core/steps.ts'
 import { backupId, clientId, sessionId } from '../../core/ids.ts'
 import { restore, type RestoreRequest } from '../../controller/use-cases/restore.ts'
 import { openBackup } from '../../controller/use-cases/repositories.ts'
-import type { JsonObject } from '../../core/action.ts'
-import {
-  arrayIn,
-  closed,
-  documentOf,
-  flagIn,
-  integerIn,
-  missing,
-  objectIn,
-  refusal,
-  some,
-  textIn,
-} from '../fields.ts'
-import type { Ask, Route } from '../route.ts'
+import { refusal, some } from '../fields.ts'
+import { operation } from '../operation.ts'
+import { runForm, treeEntryForm } from './documents.ts'
+import { clientText, count, idText } from './forms.ts'
 import { keyOf, runsOfRestore } from './runs.ts'
 import { runView, treeEntryView } from './views.ts'
 
 const errors = 'problem'
+const tag = 'Restores'
 
-export const restoreRoutes: readonly Route[] = [
-  { method: 'POST', path: '/v1/restores', role: 'operator', errors, answer: start },
-  { method: 'GET', path: '/v1/restores/:restore_id', role: 'viewer', errors, answer: show },
-  { method: 'GET', path: '/v1/backups/:backup_id/tree', role: 'viewer', errors, answer: tree },
-]
-
-async function start(ask: Ask): Promise<Response> {
-  const request = readRestore(documentOf(await ask.body()), keyOf(ask))
-  const { restoreId, runs } = await restore(ask.served.context, ask.caller, request)
-  const views = runs.map(({ value }) => runView(value, ask.served.live))
-  return ask.json({ restore_id: restoreId, runs: views }, 202)
-}
-
-const keys: ReadonlySet<string> = new Set(['set', 'backup_id', 'client_id', 'target', 'include', 'overwrite'])
-
-function readRestore(document: JsonObject, key: string): RestoreRequest {
-  closed(document, keys)
-  const target = textIn(document, 'target', { max: 4096 })
-  if (target === undefined) throw missing('target')
-  const client = document['client_id']
-  return {
-    from: sourceIn(document),
-    target,
-    ...some('client', client === undefined ? undefined : clientId(client)),
-    include: (arrayIn(document, 'include') ?? []).map((path, index) => {
-      if (typeof path !== 'string' || path === '') throw refusal(`include.${index}`, 'must be a path')
-      return path
+const restoreBody = z
+  .strictObject({
+    backup_id: idText('One backup, on its own node or on `client_id`').optional(),
+    set: z
+      .strictObject({ session_id: idText('The session'), tag: count('Which start of it') })
+      .optional()
+      .meta({ description: 'All backups of a set, each on its own node' }),
+    client_id: clientText('Another node, which must reach the repository').optional(),
+    target: z.string().max(4096).meta({
+      description:
+        'An absolute path on the node. `{client}`, `{job}` and `{backup}` are filled in; of a set without them each backup goes into a folder of its own below it',
     }),
-    overwrite: flagIn(document, 'overwrite') ?? false,
-    key,
-  }
-}
-
-function sourceIn(document: JsonObject): RestoreRequest['from'] {
-  const set = objectIn(document, 'set')
-  const backup = document['backup_id']
-  if ((set === undefined) === (backup === undefined))
-    throw refusal('set', 'either set or backup_id must be there')
-  if (!set) return { is: 'backup', id: backupId(backup) }
-  closed(set, new Set(['session_id', 'tag']), 'set.')
-  const tag = integerIn(set, 'tag', { at: 'set.', min: 0 })
-  if (tag === undefined) throw missing('set.tag')
-  return { is: 'set', session: sessionId(set['session_id']), tag }
-}
-
-function show(ask: Ask): Response {
-  const id = ask.param('restore_id')
-  const runs = runsOfRestore(ask, id)
-  const results = runs.map(({ state }) => (state.is === 'finished' ? state.result : undefined))
-  return ask.json({
-    restore_id: id,
-    runs: runs.map((run) => runView(run, ask.served.live)),
-    result: results.includes(undefined) ? null : overall(results),
+    include: z
+      .array(z.string().min(1, 'must be a path').max(4096))
+      .max(1000)
+      .default([])
+      .meta({ description: 'Only these paths of the backup; empty: all' }),
+    overwrite: z.boolean().default(false).meta({ description: 'Also into a folder that holds something' }),
   })
+  .meta({ description: 'Either `backup_id` or `set`' })
+
+const startRoute = operation({
+  ...{ method: 'POST', path: '/v1/restores', role: 'operator', errors, repeat: 'harmless' },
+  ...{ tag, id: 'startRestore', summary: 'Restore one backup, or all of a set' },
+  body: restoreBody,
+  answers: { 202: z.object({ restore_id: z.string(), runs: z.array(runForm) }) },
+  async answer(ask, { body }) {
+    const { target, include, overwrite, client_id, ...source } = await body()
+    const { restoreId, runs } = await restore(ask.served.context, ask.caller, {
+      from: sourceOf(source),
+      ...{ target, include, overwrite, key: keyOf(ask) },
+      ...some('client', client_id === undefined ? undefined : clientId(client_id)),
+    })
+    const views = runs.map(({ value }) => runView(value, ask.served.live))
+    return ask.json({ restore_id: restoreId, runs: views }, 202)
+  },
+})
+
+function sourceOf({
+  set,
+  backup_id,
+}: Pick<z.output<typeof restoreBody>, 'set' | 'backup_id'>): RestoreRequest['from'] {
+  if (set && backup_id === undefined) return { is: 'set', session: sessionId(set.session_id), tag: set.tag }
+  if (!set && backup_id !== undefined) return { is: 'backup', id: backupId(backup_id) }
+  throw refusal('set', 'either set or backup_id must be there')
 }
 
-const entriesMax = 1000
+const showRoute = operation({
+  ...{ method: 'GET', path: '/v1/restores/:restore_id', role: 'viewer', errors },
+  ...{ tag, id: 'getRestore', summary: 'Show the runs of a restore' },
+  answers: {
+    200: z.object({
+      restore_id: z.string(),
+      runs: z.array(runForm),
+      result: runForm.shape.result.meta({
+        description: 'The worst one, once all runs have ended; else null',
+      }),
+    }),
+  },
+  answer(ask) {
+    const id = ask.param('restore_id')
+    const runs = runsOfRestore(ask, id)
+    const results = runs.map(({ state }) => (state.is === 'finished' ? state.result : undefined))
+    return ask.json({
+      restore_id: id,
+      runs: runs.map((run) => runView(run, ask.served.live)),
+      result: results.includes(undefined) ? null : overall(results),
+    })
+  },
+})
 
-/** Asks the agent that made the backup what lies in it. */
-async function tree(ask: Ask): Promise<Response> {
-  const { backup, access } = openBackup(ask.served.context, ask.caller, backupId(ask.param('backup_id')))
-  const path = ask.query('path') ?? '/'
-  if (!path.startsWith('/') || path.length > 4096 || path.includes('\0'))
-    throw refusal('path', 'must be an absolute path')
-  const asked = ask.query('limit')
-  const limit = asked === undefined || asked === '' ? entriesMax : Number(asked)
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > entriesMax)
-    throw refusal('limit', `must be a whole number from 1 to ${entriesMax}`)
-  const { entries, more } = await ask.served.live.browse(ask.caller.project, backup.client, {
-    repository: access,
-    engineRef: backup.engineRef,
-    path,
-    limit,
-  })
-  return ask.json({ entries: entries.map(treeEntryView), more })
-}
+const treeQuery = z.object({
+  path: z
+    .string()
+    .max(4096)
+    .regex(/^\/[^\0]*$/, 'must be an absolute path')
+    .default('/'),
+  limit: z.coerce.number().int().min(1).max(1000).default(1000).meta({ description: 'At most so many' }),
+})
+
+const treeRoute = operation({
+  ...{ method: 'GET', path: '/v1/backups/:backup_id/tree', role: 'viewer', errors },
+  ...{ tag, id: 'getBackupTree', summary: 'List what lies under a path of a backup' },
+  description:
+    'The agent of the node that made it looks: 409 `agent_offline` when that has no line to this server.',
+  query: treeQuery,
+  answers: {
+    200: z.object({
+      entries: z.array(treeEntryForm),
+      more: z.boolean().meta({ description: 'Whether there are more than `limit`' }),
+    }),
+  },
+  async answer(ask, { query }) {
+    const { path, limit } = query
+    const { backup, access } = openBackup(ask.served.context, ask.caller, backupId(ask.param('backup_id')))
+    const { entries, more } = await ask.served.live.browse(ask.caller.project, backup.client, {
+      repository: access,
+      engineRef: backup.engineRef,
+      path,
+      limit,
+    })
+    return ask.json({ entries: entries.map(treeEntryView), more })
+  },
+})
+
+export const restoreRoutes = [startRoute, showRoute, treeRoute]

@@ -1,3 +1,4 @@
+import type { Repository } from '../../core/catalogue.ts'
 import type { Run, RunState } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { Stored } from '../state/documents.ts'
@@ -12,14 +13,30 @@ export const placeOfSet = ({ admittedAt, session, tag }: SetRecord): Place => ({
   id: setIdOf(session, tag),
 })
 
+/** Only what is of one job, client or session. */
+export interface Part {
+  readonly of: 'job' | 'client' | 'session'
+  readonly id: string
+}
+
+const listOf = (project: string, part: Part | undefined): string =>
+  part ? `${project}/${part.of}/${part.id}` : project
+
+const partsOf = ({ job, client, session }: Run): readonly Part[] => [
+  { of: 'job', id: job },
+  { of: 'client', id: client },
+  ...(session ? [{ of: 'session', id: session.id } as const] : []),
+]
+
 /**
- * What views need and the state's indexes do not give: runs and sets with the newest first, the last run of each job,
- * counts. Fed by every change of the state, so that no request scans them.
+ * What views need and the state's indexes do not give: runs and sets with the newest first, repositories with the oldest
+ * first, the last run of each job, counts. Fed by every change of the state, so that no request scans them.
  */
 export class Recent {
   readonly #state: State
   readonly #runs = new Timeline()
   readonly #sets = new Timeline()
+  readonly #repositories = new Timeline()
   readonly #last = new Map<string, Stored<Run>>()
   readonly #counts = new Map<RunState['is'], number>()
 
@@ -27,25 +44,39 @@ export class Recent {
     this.#state = state
     for (const stored of state.all('run')) this.#takeRun(undefined, stored)
     for (const stored of state.all('set')) this.#takeSet(undefined, stored)
+    for (const stored of state.all('repository')) this.#takeRepository(undefined, stored)
     state.onLook(({ kind, before, after }) => {
       if (kind === 'run') this.#takeRun(before, after)
       if (kind === 'set') this.#takeSet(before, after)
+      if (kind === 'repository') this.#takeRepository(before, after)
     })
   }
 
-  /** Runs of a project, newest first, beginning after `from`. */
-  *runsOf(project: string, from?: Place): IterableIterator<Stored<Run>> {
-    for (const id of this.#runs.newest(project, from)) {
+  /** Runs of a project, or of a part of it, newest first, beginning after `from`. */
+  *runsOf(project: string, from?: Place, part?: Part): IterableIterator<Stored<Run>> {
+    for (const id of this.#runs.newest(listOf(project, part), from)) {
       const run = this.#state.get('run', project, id)
       if (run) yield run
     }
   }
 
-  /** Sets of a project, newest first, beginning after `from`. */
-  *setsOf(project: string, from?: Place): IterableIterator<Stored<SetRecord>> {
-    for (const id of this.#sets.newest(project, from)) {
+  /** Sets of a project, or of a session of it, newest first, beginning after `from`. */
+  *setsOf(
+    project: string,
+    from?: Place,
+    part?: Part & { readonly of: 'session' },
+  ): IterableIterator<Stored<SetRecord>> {
+    for (const id of this.#sets.newest(listOf(project, part), from)) {
       const set = this.#state.get('set', project, id)
       if (set) yield set
+    }
+  }
+
+  /** Repositories of a project in order of creation, beginning after `from`. */
+  *repositoriesOf(project: string, from?: Place): IterableIterator<Stored<Repository>> {
+    for (const id of this.#repositories.oldest(project, from)) {
+      const repository = this.#state.get('repository', project, id)
+      if (repository) yield repository
     }
   }
 
@@ -59,14 +90,22 @@ export class Recent {
   }
 
   #takeSet(before: Stored<SetRecord> | undefined, after: Stored<SetRecord> | undefined): void {
-    if (!before && after) this.#sets.insert(after.value.project, placeOfSet(after.value))
-    if (before && !after) this.#sets.drop(before.value.project, placeOfSet(before.value))
+    const set = (after ?? before)?.value
+    if (!set || (before && after)) return
+    for (const list of [set.project, listOf(set.project, { of: 'session', id: set.session })])
+      if (after) this.#sets.insert(list, placeOfSet(set))
+      else this.#sets.drop(list, placeOfSet(set))
+  }
+
+  #takeRepository(before: Stored<Repository> | undefined, after: Stored<Repository> | undefined): void {
+    if (!before && after) this.#repositories.insert(after.value.project, placeOf(after.value))
+    if (before && !after) this.#repositories.drop(before.value.project, placeOf(before.value))
   }
 
   #takeRun(before: Stored<Run> | undefined, after: Stored<Run> | undefined): void {
     if (before) this.#count(before.value, -1)
     if (after) this.#count(after.value, 1)
-    if (!before && after) this.#runs.insert(after.value.project, placeOf(after.value))
+    if (!before && after) this.#insert(after.value)
     if (before && !after) this.#drop(before.value)
     if (after) this.#compare(after)
   }
@@ -75,8 +114,13 @@ export class Recent {
     this.#counts.set(state.is, (this.#counts.get(state.is) ?? 0) + by)
   }
 
+  #insert(run: Run): void {
+    const place = placeOf(run)
+    for (const part of [undefined, ...partsOf(run)]) this.#runs.insert(listOf(run.project, part), place)
+  }
+
   #drop(run: Run): void {
-    this.#runs.drop(run.project, placeOf(run))
+    for (const part of [undefined, ...partsOf(run)]) this.#runs.drop(listOf(run.project, part), placeOf(run))
     const key = scoped(run.project, run.job)
     if (this.#last.get(key)?.value.id !== run.id) return
     this.#last.delete(key)

@@ -1,10 +1,12 @@
 import type { Backup, Repository } from '../../core/catalogue.ts'
 import { Fault } from '../../core/fault.ts'
-import { repositoryId, type BackupId, type ClientId } from '../../core/ids.ts'
+import { repositoryId, type BackupId, type ClientId, type RepositoryId } from '../../core/ids.ts'
 import type { RepositoryAccess } from '../../core/link.ts'
 import { put, unchanged, type Stored } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
+import type { Expectation } from './expectation.ts'
 import { repositoryPlace } from './new-run.ts'
+import { retrying } from './retrying.ts'
 
 export interface RepositoryWish {
   readonly engine: string
@@ -33,6 +35,39 @@ export async function createRepository(
     puts: [put('repository', project, id, value)],
   })
   return { value, revision }
+}
+
+/** What is known anew of a repository; absent: it stays. */
+export interface RepositoryChange {
+  readonly location?: string | undefined
+  readonly password?: string | undefined
+}
+
+/** Throws Fault 'not_found', 'precondition_failed', 'stale_write', 'store_down'. */
+export async function patchRepository(
+  context: Context,
+  { project }: Caller,
+  id: RepositoryId,
+  { location, password }: RepositoryChange,
+  expected?: Expectation,
+): Promise<Stored<Repository>> {
+  return retrying(context, async () => {
+    const before = context.state.get('repository', project, id)
+    if (!before) throw new Fault('not_found', `no repository ${id}`)
+    expected?.(before)
+    const value: Repository = {
+      ...before.value,
+      ...(location === undefined ? {} : { location }),
+      ...(password === undefined
+        ? {}
+        : { sealedPassword: context.sealer.seal(password, repositoryPlace(project, id)) }),
+    }
+    const revision = await context.state.commit({
+      requires: [unchanged('repository', project, id, before)],
+      puts: [put('repository', project, id, value)],
+    })
+    return { value, revision }
+  })
 }
 
 /** A backup and what opens the repository it lies in; only to be sent to an agent. Throws Fault('not_found'). */
