@@ -1,0 +1,99 @@
+// The real clients as processes: their command lines, and their Python API one call at a time.
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { createInterface, type Interface } from 'node:readline'
+import type { Loose } from '../support/stack.ts'
+
+const bin = path.join(import.meta.dirname, '../../.tools/clients/bin')
+const callsProgram = path.join(import.meta.dirname, 'calls.py')
+
+/** Generous: a first start of a command line takes a second or two. Milliseconds. */
+const commandMs = 60_000
+
+/** What a program of theirs gets: nothing of the caller's environment, so that no proxy and no OS_ variable gets in. */
+export function environmentOf(home: string, more: Readonly<Record<string, string>>): Record<string, string> {
+  const PATH = [bin, '/usr/local/bin', '/usr/bin', '/bin'].join(':')
+  return { PATH, HOME: home, LC_ALL: 'C.UTF-8', NO_PROXY: '*', ...more }
+}
+
+/** The path of a program. Throws an Error that says what to do when there is none. */
+export function clientProgram(name: string): string {
+  const file = path.join(bin, name)
+  if (!existsSync(file)) throw new Error(`${file} is not there: node scripts/clients.mjs makes it`)
+  return file
+}
+
+/** How a command line ended. */
+export interface Said {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command line to its end. */
+export function run(program: string, words: readonly string[], env: Record<string, string>): Promise<Said> {
+  return new Promise((resolve, reject) => {
+    const options = { env, timeout: commandMs, cwd: env['HOME'] }
+    execFile(clientProgram(program), words, options, (error, stdout, stderr) => {
+      if (error !== null && typeof error.code !== 'number') reject(error)
+      else resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
+/** A call that the client answered with an exception. */
+export class CallFailed extends Error {
+  override readonly name = 'CallFailed'
+  /** The client's class of it. */
+  readonly type: string
+  /** HTTP status, where the client knows one. */
+  readonly status: number | null
+
+  constructor(call: string, error: { type: string; status: number | null; message: string }) {
+    super(`${call}: ${error.type}: ${error.message}`)
+    this.type = error.type
+    this.status = error.status
+  }
+}
+
+/** One Python process with one client object. Disposing ends it. */
+export class PythonClient implements AsyncDisposable {
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #lines: Interface
+  readonly #answers: AsyncIterator<string>
+  #stderr = ''
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** `how` is what calls.py is told. */
+  constructor(how: object, env: Record<string, string>) {
+    this.#child = spawn(clientProgram('python3'), [callsProgram], {
+      env: { ...env, FIRN_CALLS: JSON.stringify(how) },
+    })
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text))
+    this.#child.stdin.on('error', () => undefined) // it has ended: the missing answer tells
+    this.#lines = createInterface(this.#child.stdout)
+    this.#answers = this.#lines[Symbol.asyncIterator]()
+  }
+
+  /** `call('jobs.create', [doc])`, `call('backups.list', [], { limit: 1 })`. Throws CallFailed. */
+  call(name: string, args: readonly unknown[] = [], named: object = {}): Promise<Loose> {
+    const answered = this.#last.then(async () => {
+      this.#child.stdin.write(`${JSON.stringify({ call: name, args, named })}\n`)
+      const { value, done } = await this.#answers.next()
+      if (done) throw new Error(`the client ended in ${name}:\n${this.#stderr}`)
+      const answer: Loose = JSON.parse(value)
+      if (answer.error) throw new CallFailed(name, answer.error)
+      return answer.value
+    })
+    this.#last = answered.catch(() => undefined)
+    return answered
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = once(this.#child, 'close')
+    this.#child.kill('SIGKILL')
+    await ended
+  }
+}

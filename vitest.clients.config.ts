@@ -1,0 +1,13 @@
+import { defineConfig, mergeConfig } from 'vitest/config'
+import base from './vitest.config.ts'
+
+/** The real clients of the published APIs, which `node scripts/clients.mjs` fetches: `npm run test:clients`. */
+export default mergeConfig(
+  { ...base, test: { ...base.test, include: [], exclude: [] } },
+  defineConfig({
+    test: {
+      include: ['test/clients/**/*.test.ts'],
+      globalSetup: ['test/clients/world.ts'],
+    },
+  }),
+)
