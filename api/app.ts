@@ -65,18 +65,24 @@ function serve(
     return response
   }
   let ask = new Ask(served, http, requestId, undefined)
+  const answered = (admitted: Caller): Response | Promise<Response> => {
+    caller = admitted
+    ask = new Ask(served, http, requestId, caller)
+    return route.answer(ask)
+  }
   try {
-    if (route.role !== 'nobody') {
-      caller = admission.admit(route, http)
-      ask = new Ask(served, http, requestId, caller)
-    }
-    const answer = route.answer(ask)
+    const answer = route.role === 'nobody' ? route.answer(ask) : once(admission.admit(route, http), answered)
     if (!(answer instanceof Promise)) return told(answer)
     return answer.catch((error: unknown) => recovered(served, route, ask, error)).then(told)
   } catch (error) {
     return recovered(served, route, ask, error).then(told)
   }
 }
+
+const once = <T>(
+  caller: Caller | Promise<Caller>,
+  then: (caller: Caller) => T | Promise<T>,
+): T | Promise<T> => (caller instanceof Promise ? caller.then(then) : then(caller))
 
 /**
  * The answer to a failure. "Not found" is believed only once this server has caught up: another one may have acknowledged the
@@ -95,7 +101,7 @@ async function recovered(served: Served, route: Route, ask: Ask, error: unknown)
 }
 
 function failed(served: Served, route: Pick<Route, 'errors' | 'path'>, ask: Ask, error: unknown): Response {
-  const answer = answerTo(error, route.errors)
+  const answer = answerTo(error, route.errors, served.identity?.uri)
   const { method } = ask.http.req
   if (answer.unexpected) served.log.failed(error, { requestId: ask.requestId, method, route: route.path })
   const text = JSON.stringify(answer.body)

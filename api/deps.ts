@@ -4,6 +4,7 @@ import type { Live } from '../controller/ports/live.ts'
 import type { Context } from '../controller/use-cases/context.ts'
 import type { EnrolDeps } from '../controller/use-cases/enrol.ts'
 import type { Recent } from '../controller/use-cases/recent.ts'
+import type { Rate } from './auth/buckets.ts'
 import type { RequestCounts } from './counts.ts'
 
 /** One request that was answered, for the log. */
@@ -37,6 +38,8 @@ export interface ApiDeps {
   readonly enrol: EnrolDeps
   /** Asked about tokens that are not Firn's own; absent: there are no others. */
   readonly identity?: IdentityService
+  /** What one token may ask for; absent: 20,000 a second. */
+  readonly requests?: Rate
   readonly log: ApiLog
   /** Of the program. */
   readonly version: string

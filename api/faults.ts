@@ -8,7 +8,15 @@ export type ErrorForm = 'freezer' | 'trove' | 'qinling' | 'problem'
 
 /** What only the edge can find wrong with a request. */
 export type EdgeCode =
-  'malformed_json' | 'unknown_path' | 'wrong_method' | 'not_acceptable' | 'body_too_large' | 'bug'
+  | 'malformed_json'
+  | 'unknown_path'
+  | 'wrong_method'
+  | 'not_acceptable'
+  | 'body_too_large'
+  | 'wrong_media_type'
+  | 'not_implemented'
+  | 'too_many_requests'
+  | 'bug'
 
 /** Refuses a request before any use case sees it. */
 export class EdgeFault extends Error {
@@ -56,15 +64,15 @@ const rows = {
   fenced: { status: 503, title: 'Service Unavailable' },
   store_down: { status: 503, title: 'Service Unavailable' },
   feed_down: { status: 503, title: 'Service Unavailable' },
-  agent_offline: { status: 409, title: 'Agent offline' },
-  busy: { status: 409, title: 'Not now' },
+  agent_offline: { status: 409, title: 'Agent offline', trove: { status: 422 } },
+  busy: { status: 409, title: 'Not now', trove: { status: 422 } },
   unsupported: { status: 422, title: 'Not supported', freezer: { status: 409 } },
-  bad_message: { status: 502, title: 'Bad answer from a peer' },
+  bad_message: { status: 502, title: 'Bad answer from a peer', trove: { status: 503 } },
   too_much: { status: 413, title: 'Too much' },
-  timeout: { status: 504, title: 'Took too long' },
+  timeout: { status: 504, title: 'Took too long', trove: { status: 503 } },
   cancelled: { status: 409, title: 'Cancelled' },
   stopping: { status: 503, title: 'Service Unavailable' },
-  tool_failed: { status: 502, title: 'A tool failed' },
+  tool_failed: { status: 502, title: 'A tool failed', trove: { status: 503 } },
   malformed_json: {
     status: 400,
     title: 'Malformed JSON',
@@ -75,14 +83,19 @@ const rows = {
   wrong_method: { status: 405, title: 'Method Not Allowed', freezer: { title: 'Bad Method' } },
   not_acceptable: { status: 406, title: 'Not Acceptable' },
   body_too_large: { status: 413, title: 'Content Too Large' },
+  wrong_media_type: { status: 415, title: 'Unsupported Media Type' },
+  not_implemented: { status: 501, title: 'Not Implemented' },
+  // Trove's clients bear Retry-After with 413 only.
+  too_many_requests: { status: 429, title: 'Too Many Requests', trove: { status: 413 } },
   bug: { status: 500, title: 'Internal Server Error', freezer: { title: 'Internal Storage Error' } },
 } as const satisfies Record<FaultCode | EdgeCode, Row>
 
-/** How clients are told to identify themselves. */
-const challenge = 'Token realm="firn", header="X-Auth-Token"'
+/** How clients are told to identify themselves: by Keystone's tokens where there is a Keystone. */
+const challengeOf = (keystone: string | undefined): string =>
+  keystone === undefined ? 'Token realm="firn", header="X-Auth-Token"' : `Keystone uri="${keystone}"`
 
-/** The answer to anything thrown while a request was served. */
-export function answerTo(error: unknown, form: ErrorForm): FaultAnswer {
+/** The answer to anything thrown while a request was served. `keystone`: where callers get tokens, if from there. */
+export function answerTo(error: unknown, form: ErrorForm, keystone?: string): FaultAnswer {
   const { code, message, field, headers } = told(error)
   const row: Row = rows[code]
   const freezer = form === 'freezer' ? row.freezer : undefined
@@ -93,14 +106,17 @@ export function answerTo(error: unknown, form: ErrorForm): FaultAnswer {
     status,
     ...(freezer?.phrase === undefined ? {} : { phrase: freezer.phrase }),
     headers: {
-      ...headers,
-      ...(code === 'unauthenticated' ? { 'www-authenticate': challenge } : {}),
+      ...(form === 'trove' && status !== 413 ? without(headers, 'retry-after') : headers),
+      ...(code === 'unauthenticated' ? { 'www-authenticate': challengeOf(keystone) } : {}),
       'content-type': form === 'problem' ? 'application/problem+json' : 'application/json',
     },
-    body: bodyOf(form, { status, title, message, code, field }),
+    body: bodyOf(form, { status, title, message, code, field, retryAfter: headers['retry-after'] }),
     unexpected: code === 'bug',
   }
 }
+
+const without = (headers: Readonly<Record<string, string>>, name: string): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([key]) => key !== name))
 
 interface Told {
   readonly code: FaultCode | EdgeCode
@@ -128,14 +144,21 @@ interface Said {
   readonly message: string
   readonly code: string
   readonly field: string | undefined
+  /** Seconds, as the header says it. */
+  readonly retryAfter: string | undefined
 }
 
-function bodyOf(form: ErrorForm, { status, title, message, code, field }: Said): object {
+function bodyOf(form: ErrorForm, { status, title, message, code, field, retryAfter }: Said): object {
   switch (form) {
     case 'freezer':
       return freezerBody(status, title, message)
     case 'trove':
-      return { [troveFaults[status] ?? 'instanceFault']: { code: status, message } }
+      return {
+        [troveFaults[status] ?? 'instanceFault']: {
+          ...{ code: status, message },
+          ...(status === 413 && retryAfter !== undefined ? { retryAfter } : {}),
+        },
+      }
     case 'qinling':
       return { faultcode: status < 500 ? 'Client' : 'Server', faultstring: message, debuginfo: null }
     case 'problem':
@@ -150,6 +173,7 @@ const troveFaults: Readonly<Record<number, string>> = {
   403: 'forbidden',
   404: 'itemNotFound',
   405: 'badMethod',
+  406: 'notAcceptable',
   409: 'conflict',
   413: 'overLimit',
   415: 'badMediaType',

@@ -27,6 +27,14 @@ export const count = (what?: string) =>
     .min(0)
     .meta(what === undefined ? {} : { description: what })
 
+/** How long a credential lives: at most ten years, for one without an end is made by leaving it out. Seconds. */
+export const ttlSeconds = (what: string) =>
+  z
+    .int()
+    .min(1)
+    .max(10 * 366 * 24 * 3600)
+    .meta({ description: what })
+
 /** The parts of a list that every list has: `{"<plural>": […], "next": cursor}`. */
 export const listOf = <K extends string, T extends z.ZodType>(plural: K, item: T) =>
   z.object({

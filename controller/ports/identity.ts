@@ -11,12 +11,13 @@ export interface Identity {
 
 /** A service that issues tokens of its own and tells whose they are: Keystone. */
 export interface IdentityService {
+  /** Who presents this token, when that was asked a moment ago: the same object each time. */
+  known(token: string): Identity | undefined
   /**
-   * Answers at once when it still knows the token, else after asking. Throws Fault 'unauthenticated' (unknown, expired,
-   * revoked, without a project), 'forbidden' (no role that means anything here), or 'store_down' when the service does not
-   * answer within its deadline and the token is not known.
+   * Asks unless it is known. Throws Fault 'unauthenticated' (unknown, expired, revoked, without a project), 'forbidden' (no role
+   * that means anything here), or 'store_down' when the service does not answer in time.
    */
-  identify(token: string): Identity | Promise<Identity>
+  identify(token: string): Promise<Identity>
   /** Where callers get tokens: for the challenge of a 401. */
   readonly uri: string
 }
