@@ -1,7 +1,7 @@
 import { instant, later, type Instant } from '../../core/clock.ts'
 import { localOf, utcOfLocal } from './dates.ts'
 import { ticksOf } from './ticks.ts'
-import type { Trigger } from './trigger.ts'
+import { fieldOf, type Trigger } from './trigger.ts'
 
 export type CronTrigger = Extract<Trigger, { is: 'cron' }>
 
@@ -16,7 +16,7 @@ const horizonMs = 60 * 366 * dayMs
 /** The first tick after `after`, within the trigger's bounds and weeks. */
 export function nextTick(trigger: CronTrigger, after: Instant): Instant | undefined {
   const { from, until } = trigger
-  const ticks = ticksOf(trigger.pattern, trigger.timezone, 'job_schedule', 'both')
+  const ticks = ticksOf(trigger.pattern, trigger.timezone, fieldOf(trigger), trigger.days)
   let tick = ticks.after(from !== undefined && from > after ? later(from, -1) : after)
   const end = Math.min(until ?? Infinity, (tick ?? 0) + horizonMs)
   // Each try leaps to the next of the weeks: ticks of every second in the wrong week cost as little as daily ones.

@@ -1,6 +1,7 @@
 import type { ScheduleFields } from '../../core/job.ts'
 import { badField } from '../../core/fault.ts'
-import { checkFields } from './trigger.ts'
+import { countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
+import { checkFields, triggerOf } from './trigger.ts'
 
 /** The trigger fields of Freezer's schedule, in the order in which a pattern is built from the cron-like ones. */
 export const cronFields = [
@@ -23,10 +24,14 @@ export const triggerFields = [
 ] as const satisfies readonly (keyof ScheduleFields)[]
 
 /**
- * The trigger fields of a schedule document, checked so that nothing refused later can be stored. Empty and null fields
- * are as good as absent. Throws Fault('bad_request') naming the field; `timezone` is `firn.timezone`.
+ * The trigger fields of a schedule document, checked with the extensions of the same document (`firn.timezone`, `firn.pattern`,
+ * `firn.count`) so that nothing refused later can be stored. Empty and null fields are as good as absent. Throws
+ * Fault('bad_request') naming the field.
  */
-export function checkSchedule(document: Readonly<Record<string, unknown>>, timezone = 'UTC'): ScheduleFields {
+export function checkSchedule(
+  document: Readonly<Record<string, unknown>>,
+  firn?: Extensions,
+): ScheduleFields {
   const fields: { -readonly [K in keyof ScheduleFields]: ScheduleFields[K] } = {}
   for (const name of triggerFields) {
     const value = document[name]
@@ -35,6 +40,15 @@ export function checkSchedule(document: Readonly<Record<string, unknown>>, timez
     if (value.length > 255) throw badField(name, 'must have at most 255 characters')
     fields[name] = value
   }
-  checkFields(fields, timezone)
+  checkFields(fields, timezoneOf(firn), patternIn(firn))
+  checkCount(fields, firn)
   return fields
+}
+
+function checkCount(fields: ScheduleFields, firn: Extensions | undefined): void {
+  const count = countOf(firn)
+  if (count === undefined) return
+  const { is } = triggerOf(fields, timezoneOf(firn), patternIn(firn))
+  if (is === 'none') throw badField('firn.count', 'counts the firings of a schedule, and there is none')
+  if (is === 'once' && count > 1) throw badField('firn.count', 'a date fires once')
 }

@@ -10,9 +10,12 @@ export const runsKept = 200
 /** How long finished runs of a job that was deleted are kept. Milliseconds: a day, to look into what it did last. */
 export const orphansKeptMs = 86_400_000
 
-/** Whether a run may go since its job went. */
+/** How long those of a function are, which have no job where they were asked for by hand. Milliseconds: a month. */
+const callsKeptMs = 30 * 86_400_000
+
+/** Whether a run without a job may go. */
 export const isForgotten = (run: Run, now: Instant): boolean =>
-  run.state.is === 'finished' && run.state.at + orphansKeptMs < now
+  run.state.is === 'finished' && run.state.at + (run.function ? callsKeptMs : orphansKeptMs) < now
 
 /** Old runs are dropped only in lots, so that a busy job does not write a delete with every run. */
 const lot = 50

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { at, noon } from '../../test/support/builders.ts'
 import { later, type Instant } from '../../core/clock.ts'
 import type { Plan, ScheduleFields } from '../../core/job.ts'
-import { claimDue, replan, timezoneOf, unplanned, type Claim } from './schedule.ts'
+import { timezoneOf } from './extensions.ts'
+import { claimDue, replan, unplanned, type Claim } from './schedule.ts'
 
 const dayMs = 86_400_000
 const refusal = (field: string) => expect.objectContaining({ code: 'bad_request', detail: { field } })
@@ -83,7 +84,7 @@ describe('a new plan', () => {
 
   it('grows its generation, so that a claim that read the old one fails', () => {
     expect(planned(daily, noon, { generation: 7 }).generation).toBe(8)
-    expect(unplanned({ generation: 7, next: noon })).toEqual({ generation: 8 })
+    expect(unplanned({ generation: 7 })).toEqual({ generation: 8 })
     expect(unplanned(undefined)).toEqual({ generation: 1 })
   })
 
@@ -152,6 +153,7 @@ describe('a claim', () => {
       do: 'start',
       slot,
       plan: { generation: 1, claimed: slot, next: later(slot, dayMs) },
+      passed: { generation: 1, claimed: slot, next: later(slot, dayMs) },
     })
   })
 
@@ -162,6 +164,7 @@ describe('a claim', () => {
       do: 'start',
       slot: moment,
       plan: { generation: 1, claimed: moment },
+      passed: { generation: 1, claimed: moment },
     })
   })
 

@@ -2,7 +2,8 @@ import { instant, later, type Instant } from '../../core/clock.ts'
 import { badField } from '../../core/fault.ts'
 import type { Plan, ScheduleFields } from '../../core/job.ts'
 import { latestTick, nextTick } from './calendar.ts'
-import { triggerOf, type Trigger } from './trigger.ts'
+import { countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
+import { fieldOf, triggerOf, type Trigger } from './trigger.ts'
 
 export { checkSchedule } from './fields.ts'
 
@@ -15,12 +16,16 @@ const continuousMs = 1_000
 /** A date that passed while the request was on its way means now. Milliseconds. */
 const onTheWayMs = 10_000
 
-/** `firn.timezone` of a document's extensions; UTC when unset. */
-export function timezoneOf(firn: Readonly<Record<string, unknown>> | undefined): string {
-  const timezone = firn?.['timezone']
-  if (timezone === undefined) return 'UTC'
-  if (typeof timezone !== 'string') throw badField('firn.timezone', 'must be a string')
-  return timezone
+/** When a document's schedule is due: its trigger fields and the extensions beside them. Throws Fault('bad_request'). */
+export const triggerIn = (fields: ScheduleFields, firn: Extensions | undefined): Trigger =>
+  triggerOf(fields, timezoneOf(firn), patternIn(firn))
+
+/** What a user's change says of a plan beyond the schedule itself. */
+export interface Wishes {
+  /** The next slot, instead of the schedule's own; the ticks after it follow. */
+  readonly set?: Instant
+  /** `firn.count` is new: counting begins again. */
+  readonly recount?: boolean
 }
 
 /**
@@ -30,18 +35,39 @@ export function timezoneOf(firn: Readonly<Record<string, unknown>> | undefined):
  */
 export function replan(
   fields: ScheduleFields,
-  firn: Readonly<Record<string, unknown>> | undefined,
+  firn: Extensions | undefined,
   plan: Plan | undefined,
   now: Instant,
+  { set, recount = false }: Wishes = {},
 ): Plan {
-  const trigger = triggerOf(fields, timezoneOf(firn))
-  const after = later(now, trigger.is === 'once' ? -onTheWayMs : -1)
-  const next = nextSlot(trigger, after, now, plan?.claimed)
-  const fresh = unplanned(plan)
-  if (next !== undefined) return { ...fresh, next }
-  const past = pastSlot(trigger, now)
-  if (past === undefined || (plan?.claimed !== undefined && past <= plan.claimed)) return fresh
-  return { ...fresh, claimed: past, skipped: { slot: past, reason: 'missed' } }
+  const trigger = movedTo(triggerIn(fields, firn), set)
+  const count = countOf(firn)
+  const left = count === undefined || recount ? count : (plan?.left ?? count)
+  const fresh = { ...begun(plan), ...(left === undefined ? {} : { left }) }
+  // Looked for even when another is set: what no date can satisfy is refused.
+  const own = nextSlot(trigger, afterOf(trigger, now), now, plan?.claimed)
+  const past = own === undefined ? pastSlot(trigger, now) : undefined
+  if (left === 0) return fresh
+  if (trigger.is === 'once' || set === undefined || set <= Math.max(now, plan?.claimed ?? now)) {
+    const kept = trigger.is === 'once' && set !== undefined ? { set } : {}
+    return { ...(own === undefined ? missed(fresh, past) : { ...fresh, next: own }), ...kept }
+  }
+  return { ...fresh, next: set, set }
+}
+
+/** From when on slots count: those of a cron pattern come strictly after the moment at which it was asked for. */
+function afterOf(trigger: Trigger, now: Instant): Instant {
+  if (trigger.is === 'once') return later(now, -onTheWayMs)
+  return trigger.is === 'cron' && trigger.days === 'either' ? now : later(now, -1)
+}
+
+/** A date is moved by setting the next slot; of what comes again only the next slot is another. */
+const movedTo = (trigger: Trigger, set: Instant | undefined): Trigger =>
+  trigger.is === 'once' && set !== undefined ? { is: 'once', at: set } : trigger
+
+function missed(plan: Plan, past: Instant | undefined): Plan {
+  if (past === undefined || (plan.claimed !== undefined && past <= plan.claimed)) return plan
+  return { ...plan, claimed: past, skipped: { slot: past, reason: 'missed' } }
 }
 
 /** The last slot before `now`, if there is one. Throws for a cron trigger that has none at any time. */
@@ -56,24 +82,35 @@ function pastSlot(trigger: Trigger, now: Instant): Instant | undefined {
       return trigger.from === undefined ? undefined : latestDue(trigger, trigger.from, now)
     case 'cron': {
       const first = nextTick(trigger, instant(0))
-      if (first === undefined) throw badField('job_schedule', 'no date satisfies this schedule')
+      if (first === undefined) throw badField(fieldOf(trigger), 'no date satisfies this schedule')
       return first <= now ? latestTick(trigger, first, now) : undefined
     }
   }
 }
 
-/** The plan with nothing to come: stopped, or in a session. */
-export const unplanned = (plan: Plan | undefined): Plan => ({
+/** What is kept of a plan when a new one is made. */
+const begun = (plan: Plan | undefined): Plan => ({
   generation: (plan?.generation ?? 0) + 1,
   ...(plan?.claimed === undefined ? {} : { claimed: plan.claimed }),
   ...(plan?.skipped === undefined ? {} : { skipped: plan.skipped }),
 })
 
+/** The plan with nothing to come: stopped, or in a session. It remembers what would have come, and what was set. */
+export function unplanned(plan: Plan | undefined): Plan {
+  const held = plan?.next ?? plan?.held
+  return {
+    ...begun(plan),
+    ...(plan?.left === undefined ? {} : { left: plan.left }),
+    ...(plan?.set === undefined ? {} : { set: plan.set }),
+    ...(held === undefined ? {} : { held }),
+  }
+}
+
 export type Claim =
   /** Nothing is due yet. */
   | { readonly do: 'wait'; readonly until: Instant | undefined }
-  /** This slot is due: start it, and store `plan`, together. */
-  | { readonly do: 'start'; readonly slot: Instant; readonly plan: Plan }
+  /** This slot is due: start it, and store `plan`, together. `passed`: the plan if nothing can be started after all. */
+  | { readonly do: 'start'; readonly slot: Instant; readonly plan: Plan; readonly passed: Plan }
   /** This slot was missed: store `plan`, which says why. */
   | { readonly do: 'skip'; readonly slot: Instant; readonly plan: Plan }
 
@@ -84,22 +121,42 @@ export type Claim =
  */
 export function claimDue(
   fields: ScheduleFields,
-  firn: Readonly<Record<string, unknown>> | undefined,
+  firn: Extensions | undefined,
   plan: Plan,
   busy: boolean,
   now: Instant,
 ): Claim {
   if (plan.next === undefined || plan.next > now) return { do: 'wait', until: plan.next }
-  const trigger = triggerOf(fields, timezoneOf(firn))
+  const trigger = triggerIn(fields, firn)
   if (trigger.is === 'continuous' && busy) return { do: 'wait', until: undefined }
   const slot = latestDue(trigger, plan.next, now)
-  const next = nextSlot(trigger, slot, now, slot)
-  const moved: Plan = { generation: plan.generation, claimed: slot, ...(next === undefined ? {} : { next }) }
-  if (busy) return { do: 'skip', slot, plan: { ...moved, skipped: { slot, reason: 'overlap' } } }
+  const passed = passedPlan(trigger, plan, slot, now)
+  if (busy) return { do: 'skip', slot, plan: { ...passed, skipped: { slot, reason: 'overlap' } } }
   // A continuous job's slot is now, unless its end date was before.
   if (now - slot > (trigger.is === 'continuous' ? 0 : catchUpMaxMs))
-    return { do: 'skip', slot, plan: { ...moved, skipped: { slot, reason: 'missed' } } }
-  return { do: 'start', slot, plan: moved }
+    return { do: 'skip', slot, plan: { ...passed, skipped: { slot, reason: 'missed' } } }
+  return { do: 'start', slot, plan: counted(passed), passed }
+}
+
+/** The plan after a slot. A date has no other, even where its slot was moved; what was set for once is over. */
+function passedPlan(trigger: Trigger, plan: Plan, slot: Instant, now: Instant): Plan {
+  const { generation, left, set } = plan
+  const next = trigger.is === 'once' ? undefined : nextSlot(trigger, slot, now, slot)
+  return {
+    generation,
+    claimed: slot,
+    ...(next === undefined ? {} : { next }),
+    ...(left === undefined ? {} : { left }),
+    ...(trigger.is === 'once' && set !== undefined ? { set } : {}),
+  }
+}
+
+/** The plan after a start: one less is left, and after the last there is no next. */
+function counted(plan: Plan): Plan {
+  if (plan.left === undefined) return plan
+  const left = plan.left - 1
+  const { next: _, ...over } = plan
+  return left > 0 ? { ...plan, left } : { ...over, left: 0 }
 }
 
 /** The newest slot that is due, from the oldest one on. */

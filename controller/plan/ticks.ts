@@ -22,7 +22,7 @@ const compiled = new Map<string, Ticks>()
 const compiledMax = 500
 
 /** croner knows them too, but takes any text without a blank for a date. */
-const macros = new Set(['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@hourly'])
+const macros = new Set(['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'])
 
 /**
  * Ticks of a cron pattern: five fields, six with seconds first, seven with a year last, or a macro like `@daily`. Throws

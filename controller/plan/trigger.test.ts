@@ -269,7 +269,7 @@ describe('a schedule document', () => {
   it('takes text only, of a bounded length, in a known zone', () => {
     expect(() => checkSchedule({ schedule_hour: 3 })).toThrow(refusal('schedule_hour'))
     expect(() => checkSchedule({ schedule_hour: '1,'.repeat(200) })).toThrow(refusal('schedule_hour'))
-    expect(() => checkSchedule({}, 'Mars/Olympus')).toThrow(refusal('firn.timezone'))
+    expect(() => checkSchedule({}, { timezone: 'Mars/Olympus' })).toThrow(refusal('firn.timezone'))
   })
 
   it('that was accepted has a next slot or none; whatever else it says is refused by a field that it has', () => {
@@ -297,7 +297,7 @@ describe('a schedule document', () => {
       fc.property(documents, fc.constantFrom('UTC', 'Europe/Berlin'), (document, zone) => {
         let fields: ScheduleFields
         try {
-          fields = checkSchedule(document, zone)
+          fields = checkSchedule(document, { timezone: zone })
         } catch (error) {
           const { detail } = error as { detail: { field: string } }
           expect(Object.keys(document)).toContain(detail.field)

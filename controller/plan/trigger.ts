@@ -3,7 +3,7 @@ import { badField } from '../../core/fault.ts'
 import type { ScheduleFields } from '../../core/job.ts'
 import { instantOf } from './dates.ts'
 import { patternOf } from './pattern.ts'
-import { checkZone } from './ticks.ts'
+import { checkZone, ticksOf, type DayRule } from './ticks.ts'
 
 /** When a schedule is due, whatever form it was written in. */
 export type Trigger =
@@ -17,6 +17,8 @@ export type Trigger =
   | {
       readonly is: 'cron'
       readonly pattern: string
+      /** Freezer's fields must all match; of a cron pattern's two day fields, either. */
+      readonly days: DayRule
       /** ISO weeks to which the ticks are held. */
       readonly weeks?: ReadonlySet<number>
       readonly timezone: string
@@ -32,31 +34,48 @@ const unitMs: Record<string, number> = {
   seconds: 1_000,
 }
 
+/** Where faults of a cron trigger are to be looked for. */
+export const fieldOf = ({ days }: Extract<Trigger, { is: 'cron' }>): string =>
+  days === 'either' ? 'firn.pattern' : 'job_schedule'
+
 /** A schedule further apart than this could as well not exist. Milliseconds: 100 years. */
 const intervalMaxMs = 100 * 366 * 86_400_000
+
+/** Fields that may stand beside `firn.pattern`, which is a kind of trigger by itself. */
+const boundFields: ReadonlySet<string> = new Set(['schedule_start_date', 'schedule_end_date'])
 
 /**
  * Refuses every field that means nothing, also one that another takes precedence over: it would surprise when that one goes.
  * Fault('bad_request') names the field.
  */
-export function checkFields(fields: ScheduleFields, timezone: string): void {
+export function checkFields(fields: ScheduleFields, timezone: string, cron?: string): void {
   checkZone(timezone)
   const { schedule_date: date, schedule_interval: interval } = fields
+  if (cron !== undefined) {
+    const other = Object.keys(fields).find((field) => !boundFields.has(field))
+    if (other !== undefined) throw badField(other, 'cannot stand beside firn.pattern')
+    ticksOf(cron, timezone, 'firn.pattern', 'either')
+  }
   if (date !== undefined) instantOf(date, timezone, 'schedule_date')
   if (interval !== undefined) intervalOf(interval)
   boundsOf(fields, timezone)
   patternOf(fields)
 }
 
-/** What the fields mean: a date, else an interval, else cron-like fields, else nothing. Fault('bad_request') names the field. */
-export function triggerOf(fields: ScheduleFields, timezone: string): Trigger {
+/**
+ * What the fields mean: a cron pattern beside them, else a date, else an interval, else cron-like fields, else nothing.
+ * Fault('bad_request') names the field.
+ */
+export function triggerOf(fields: ScheduleFields, timezone: string, cron?: string): Trigger {
   checkZone(timezone)
+  if (cron !== undefined)
+    return { is: 'cron', pattern: cron, days: 'either', timezone, ...boundsOf(fields, timezone) }
   if (fields.schedule_date !== undefined)
     return { is: 'once', at: instantOf(fields.schedule_date, timezone, 'schedule_date') }
   const bounds = boundsOf(fields, timezone)
   if (fields.schedule_interval !== undefined) return { ...intervalOf(fields.schedule_interval), ...bounds }
   const pattern = patternOf(fields)
-  return pattern ? { is: 'cron', ...pattern, timezone, ...bounds } : { is: 'none' }
+  return pattern ? { is: 'cron', ...pattern, days: 'both', timezone, ...bounds } : { is: 'none' }
 }
 
 function boundsOf(fields: ScheduleFields, timezone: string): { from?: Instant; until?: Instant } {

@@ -6,8 +6,8 @@ import type { Epoch } from '../../core/link.ts'
 import { claimDue, type Claim } from '../plan/schedule.ts'
 import { put, unchanged, type Stored } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
-import { creating, newRun } from '../use-cases/new-run.ts'
-import { clientsOf, createRuns, isBusy } from '../use-cases/start-run.ts'
+import { creating } from '../use-cases/new-run.ts'
+import { createRuns, isBusy, requestsOf, runOf } from '../use-cases/start-run.ts'
 import { admit, busyReason } from '../use-cases/start-session.ts'
 
 /** Each run may bring a repository with it, and each is required to be absent: four of etcd's 128 operations. */
@@ -41,30 +41,22 @@ export class Schedules {
 
   async #claimJob(stored: Stored<Job>, claim: Exclude<Claim, { do: 'wait' }>, epoch: Epoch): Promise<void> {
     const { context } = this.#options
-    const job = stored.value
-    const clients = claim.do === 'start' ? clientsOf(context, job) : []
-    const skipped =
-      claim.do === 'start' && clients.length === 0
-        ? { skipped: { slot: claim.slot, reason: 'no_client' } }
-        : {}
     const slot = slotAt(claim.slot)
-    const requests = clients.map((client) => ({
-      project: job.project,
-      user: job.user,
-      job: job.id,
-      client,
-      slot,
-      actions: job.actions,
-    }))
+    const { job, requests } =
+      claim.do === 'start'
+        ? requestsOf(context, stored.value, slot, stored.value.user)
+        : { job: stored.value, requests: [] }
+    const isIdle = claim.do === 'start' && requests.length === 0
+    const plan = isIdle ? { ...claim.passed, skipped: { slot: claim.slot, reason: 'no_client' } } : claim.plan
     // More runs than fit into the claim are made before it: after a crash the slot is still due, and they are found.
     while (requests.length > runsInClaim) await createRuns(context, requests.splice(0, runsInClaim))
     const missing = requests.filter(
       ({ client }) => !context.state.get('run', job.project, runIdOf(job.project, job.id, client, slot)),
     )
-    const runs = creating(missing.map((request) => newRun(context, request)))
+    const runs = creating(missing.map((request) => runOf(context, request)))
     await context.state.commit({
       requires: [unchanged('job', job.project, job.id, stored), ...runs.requires],
-      puts: [put('job', job.project, job.id, { ...job, plan: { ...claim.plan, ...skipped } }), ...runs.puts],
+      puts: [put('job', job.project, job.id, { ...job, plan, updatedAt: context.clock.now() }), ...runs.puts],
       epoch,
     })
   }
@@ -101,7 +93,10 @@ export class Schedules {
         puts: [
           put('session', stored.value.project, stored.value.id, {
             ...stored.value,
-            plan: { ...claim.plan, skipped: { slot: claim.slot, reason } },
+            plan: {
+              ...(claim.do === 'start' ? claim.passed : claim.plan),
+              skipped: { slot: claim.slot, reason },
+            },
           }),
         ],
         epoch,

@@ -8,8 +8,8 @@ import { setIdOf, type Member, type SetRecord } from '../../core/set.ts'
 import { put, unchanged } from '../state/documents.ts'
 import { changeRun } from '../use-cases/cancel-run.ts'
 import type { Context } from '../use-cases/context.ts'
-import type { RunRequest } from '../use-cases/new-run.ts'
-import { createRuns } from '../use-cases/start-run.ts'
+import { startOf } from '../use-cases/functions.ts'
+import { createRuns, type StartRequest } from '../use-cases/start-run.ts'
 
 /** Members whose runs are made in one transaction: with a new repository each, four operations of etcd's 128. */
 const membersAtOnce = 25
@@ -62,17 +62,19 @@ export class Sets {
     }
   }
 
-  #request(set: SetRecord, member: Member): RunRequest {
+  #request(set: SetRecord, member: Member): StartRequest {
     const { context } = this.#options
     const job = context.state.get('job', set.project, member.job)?.value
+    // A job that was deleted since has nothing to do: its member ends at once, and shows that. Members stay where they were
+    // pinned, wherever a function may have moved.
+    const { place: _, ...start } = job ? startOf(context, job) : { actions: [] }
     return {
       project: set.project,
       user: set.user,
       job: member.job,
       client: member.client,
       slot: sessionSlot(set.session, set.tag),
-      // A job that was deleted since has nothing to do: its member ends at once, and shows that.
-      actions: job?.actions ?? [],
+      ...start,
       session: { id: set.session, tag: set.tag },
       startMs: context.settings.prepareMs + graceMs,
     }

@@ -1,3 +1,4 @@
+import { uuidOf } from '../../core/ids.ts'
 import { setIdOf } from '../../core/set.ts'
 import type { Kind } from '../ports/backend.ts'
 import { Collection, type IndexKeys } from './collection.ts'
@@ -26,11 +27,21 @@ function mentionsOf({ client, actions, firn }: Documents['job']): string[] {
   return [...found]
 }
 
+/** The UUID that an id is shown as, where the id cannot be read off it: 32 hex digits and UUIDs can. */
+function foreignId(id: string): string[] {
+  const uuid = uuidOf(id)
+  return id === uuid || id === uuid.replaceAll('-', '') ? [] : [uuid]
+}
+
 const indexes = {
   job: {
     /** Every value of a key "client_id", at any depth: what a search for it may find. */
     mentions: (job) => mentionsOf(job).map((client) => scoped(job.project, client)),
     client: (job) => (job.client ? [scoped(job.project, job.client)] : []),
+    /** Jobs that call a saved action, not those that follow an alias to it. */
+    function: (job) => (job.function?.action ? [scoped(job.project, job.function.action)] : []),
+    /** Ids that are shown in another form: as a UUID. */
+    uuid: (job) => foreignId(job.id),
     /** Jobs with a slot to come. */
     planned: (job) => (job.plan.next !== undefined ? [every] : []),
   },
@@ -61,18 +72,28 @@ const indexes = {
       backup.session ? [scoped(backup.project, setIdOf(backup.session.id, backup.session.tag))] : [],
   },
   foreign: {},
-  action: {},
+  action: {
+    /** Ids that are shown in another form: as a UUID. */
+    uuid: (action) => foreignId(action.actionId),
+  },
   repository: {},
   token: { hash: (token) => [token.hash] },
   join: { hash: (join) => [join.hash] },
   server: {},
   instance: {
+    /** Whatever project it belongs to. */
+    id: (instance) => [instance.id],
     client: (instance) => [scoped(instance.project, instance.client)],
     key: (instance) => [scoped(instance.project, `${instance.client}/${instance.key}`)],
     /** Those with a restore or a backup under way. */
     open: (instance) => (instance.state.is === 'building' || instance.busy ? [every] : []),
+    /** The run that creates it. */
+    run: (instance) =>
+      instance.state.is === 'building' ? [scoped(instance.project, instance.state.run)] : [],
   },
   instance_backup: {
+    /** Whatever project it belongs to. */
+    id: (backup) => [backup.id],
     instance: (backup) => (backup.instance ? [scoped(backup.project, backup.instance)] : []),
     parent: (backup) => (backup.parent ? [scoped(backup.project, backup.parent)] : []),
     run: (backup) =>
@@ -81,6 +102,7 @@ const indexes = {
     open: (backup) => (backup.state.is === 'open' || backup.deleting ? [every] : []),
   },
   strategy: {},
+  quota: {},
   alias: {
     action: (alias) => [scoped(alias.project, alias.action)],
   },

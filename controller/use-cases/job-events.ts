@@ -1,7 +1,7 @@
+import { Fault } from '../../core/fault.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { Job, Reported } from '../../core/job.ts'
-import { triggerOf } from '../plan/trigger.ts'
-import { timezoneOf } from '../plan/schedule.ts'
+import { triggerIn } from '../plan/schedule.ts'
 import { scoped } from '../state/indexes.ts'
 import { cancelRun } from './cancel-run.ts'
 import type { Caller, Context } from './context.ts'
@@ -15,8 +15,8 @@ export type JobEvent = 'start' | 'stop' | 'abort'
 /**
  * Freezer's events. Where the servers run the job they act at once: `start` activates its schedule, and runs a job
  * without a trigger; `stop` keeps it from firing and lets runs end; `abort` does that and cancels its open runs. For other
- * clients the event is stored for their scheduler. Gives the published result word. Throws Fault 'not_found', 'store_down'
- * and what startRun and cancelRun throw.
+ * clients the event is stored for their scheduler. Gives the published result word. Throws Fault 'not_found',
+ * 'conflict' (start of a job that is cancelled), 'store_down' and what startRun and cancelRun throw.
  */
 export async function jobEvent(
   context: Context,
@@ -26,6 +26,8 @@ export async function jobEvent(
 ): Promise<string> {
   const { known, job } = await retrying(context, async () => {
     const before = existingJob(context, caller, id)
+    if (event === 'start' && before.value.wanted === 'cancelled')
+      throw new Fault('conflict', `job ${id} is cancelled for good`)
     if (!isServerRun(context, before.value) && before.value.reported?.event === event)
       return { known: true, job: before.value }
     const { plan: _, ...asked } = wanting(context, before.value, event)
@@ -41,7 +43,8 @@ export async function jobEvent(
 }
 
 function wanting(context: Context, job: Job, event: JobEvent): Job {
-  const wanted = event === 'start' ? 'active' : 'stopped'
+  const stopped = job.wanted === 'cancelled' ? job.wanted : 'stopped'
+  const wanted = event === 'start' ? 'active' : stopped
   if (isServerRun(context, job)) return { ...job, wanted }
   const before: Reported = job.reported ?? {
     status: '',
@@ -56,7 +59,7 @@ function wanting(context: Context, job: Job, event: JobEvent): Job {
 }
 
 async function act(context: Context, caller: Caller, job: Job, event: JobEvent): Promise<void> {
-  if (event === 'start' && triggerOf(job.schedule, timezoneOf(job.firn)).is === 'none')
+  if (event === 'start' && triggerIn(job.schedule, job.firn).is === 'none')
     await startRun(context, caller, { job: job.id, key: context.secrets.uuid() })
   if (event === 'abort')
     for (const run of [...context.state.where('run', 'openOfJob', scoped(job.project, job.id))])

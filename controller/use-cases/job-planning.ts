@@ -1,17 +1,23 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/action.ts'
 import { badField } from '../../core/fault.ts'
+import type { Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
 import type { Job, Plan, ScheduleFields, Session } from '../../core/job.ts'
 import { isEnrolled } from '../../core/select.ts'
-import { replan, timezoneOf, unplanned } from '../plan/schedule.ts'
+import { countOf, patternIn, timezoneOf } from '../plan/extensions.ts'
+import { replan, triggerIn, unplanned } from '../plan/schedule.ts'
 import type { Context } from './context.ts'
 
-/** Whether the servers plan and run a job: its client has an agent, or it is for all clients that match. */
+/**
+ * Whether the servers plan and run a job: its client has an agent, or it is for all clients that match, or it calls a saved action,
+ * which no other scheduler can.
+ */
 export const isServerRun = (
   { state }: Pick<Context, 'state'>,
-  job: Pick<Job, 'project' | 'client' | 'selector'>,
+  job: Pick<Job, 'project' | 'client' | 'selector' | 'function'>,
 ): boolean =>
+  job.function !== undefined ||
   job.selector !== undefined ||
   (job.client !== undefined && isEnrolledClient({ state }, job.project, job.client))
 
@@ -28,15 +34,16 @@ export const firesByItself = (context: Pick<Context, 'state'>, job: Omit<Job, 'p
 /**
  * The job with its plan. A plan is made anew only when something changed that it depends on: whole documents that are sent
  * back must not move the next slot. `fired`: whether `before` was planned. Throws Fault('bad_request') for a schedule
- * that no date can satisfy.
+ * that no date can satisfy. `set`: the next slot as a user wants it, in place of the schedule's own.
  */
 export function withJobPlan(
   context: Context,
   job: Omit<Job, 'plan'>,
   before: Job | undefined,
   fired: boolean = before !== undefined && firesByItself(context, before),
+  set?: Instant,
 ): Job {
-  return { ...job, plan: planOf(context, job, before, firesByItself(context, job), fired) }
+  return { ...job, plan: planOf(context, job, before, firesByItself(context, job), fired, set) }
 }
 
 /**
@@ -62,26 +69,48 @@ const sessionFires = ({ state }: Context, session: Omit<Session, 'plan'>): boole
 
 function planOf(
   { clock }: Context,
-  now: Triggered,
+  job: Triggered,
   before: (Triggered & { readonly plan: Plan }) | undefined,
   fires: boolean,
   fired: boolean,
+  wish?: Instant,
 ): Plan {
-  if (before && fires === fired && sameTrigger(now, before)) return before.plan
+  const isSame = before !== undefined && wish === undefined && sameTrigger(job, before)
+  const isResumed = before !== undefined && before.wanted !== job.wanted
+  if (isSame && fires === fired && !isResumed) return before.plan
+  // Counting begins anew with a resume, and so do the ticks: what was set for one of them is over. A date stays moved.
+  const isKept = isSame && (!isResumed || triggerIn(job.schedule, job.firn).is === 'once')
+  const set = wish ?? (isKept ? before.plan.set : undefined)
+  const recount = before !== undefined && countOf(before.firn) !== countOf(job.firn)
   // Asked even when it does not fire: what no date can satisfy is refused here, not when it is started.
-  const plan = replan(now.schedule, now.firn, before?.plan, clock.now())
-  return fires ? plan : unplanned(before?.plan)
+  const plan = replan(job.schedule, job.firn, before?.plan, clock.now(), {
+    ...(set === undefined ? {} : { set }),
+    recount,
+  })
+  if (fires) return plan
+  const stopped = unplanned(before?.plan)
+  if (isSame || job.wanted === 'active') return { ...stopped, ...leftIn(plan) }
+  const { held: _, set: _set, ...rest } = stopped
+  return {
+    ...rest,
+    ...leftIn(plan),
+    ...(plan.set === undefined ? {} : { set: plan.set }),
+    ...(plan.next === undefined ? {} : { held: plan.next }),
+  }
 }
+
+const leftIn = ({ left }: Plan): Pick<Plan, 'left'> => (left === undefined ? {} : { left })
 
 interface Triggered {
   readonly schedule: ScheduleFields
   readonly firn?: JsonObject
-  readonly wanted: 'active' | 'stopped'
+  readonly wanted: Job['wanted']
 }
 
 const sameTrigger = (a: Triggered, b: Triggered): boolean =>
-  a.wanted === b.wanted &&
   timezoneOf(a.firn) === timezoneOf(b.firn) &&
+  patternIn(a.firn) === patternIn(b.firn) &&
+  countOf(a.firn) === countOf(b.firn) &&
   isDeepStrictEqual(a.schedule, b.schedule)
 
 /** RFC 7386: objects are merged, null removes, the rest replaces. Nothing left: undefined. */

@@ -1,12 +1,14 @@
-import type { JsonObject } from '../../core/action.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { JobAction, JsonObject } from '../../core/action.ts'
 import { Fault, badField } from '../../core/fault.ts'
 import { jobId, type ClientId, type JobId, type SessionId } from '../../core/ids.ts'
 import type { Job, Reported } from '../../core/job.ts'
 import { withoutJob } from '../plan/membership.ts'
-import { checkSchedule, timezoneOf } from '../plan/schedule.ts'
+import { checkSchedule } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Put, type Stored, type Transaction } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
 import type { Expectation } from './expectation.ts'
+import { actionsOf } from './functions.ts'
 import { takeActions, type ActionEntry } from './job-actions.ts'
 import { isServerRun, mergedExtensions, selectorOf, withJobPlan, withSessionPlan } from './job-planning.ts'
 import { retrying } from './retrying.ts'
@@ -71,7 +73,7 @@ function described(
     ...(client === undefined ? {} : { client }),
     ...(selector ? { selector } : {}),
     description: fields.description ?? base?.description ?? '',
-    schedule: checkSchedule({ ...base?.schedule, ...fields.schedule }, timezoneOf(firn)),
+    schedule: checkSchedule({ ...base?.schedule, ...fields.schedule }, firn),
     ...(firn ? { firn } : {}),
     ...(sessionName === undefined ? {} : { sessionName }),
   }
@@ -87,12 +89,10 @@ async function storeJob(
   if (!fields.actions)
     throw new Fault('bad_request', "'job_actions' is a required property", { field: 'job_actions' })
   const { project, user } = caller
-  const { actions, puts, requires } = takeActions(
-    context,
-    caller,
-    fields.actions,
-    before?.value.actions ?? [],
-  )
+  const known = before ? actionsOf(context, before.value) : []
+  const taken = takeActions(context, caller, fields.actions, known)
+  const isCall = before?.value.function !== undefined && isSameActions(taken, known)
+  const { actions, puts, requires } = isCall ? { ...taken, actions: [] } : taken
   const session = before ? before.value.session : fields.session
   const plain = {
     ...described(fields, undefined),
@@ -100,6 +100,7 @@ async function storeJob(
     project,
     user: before?.value.user ?? user,
     actions,
+    ...(isCall ? callIn(before.value) : {}),
     sessionTag: before?.value.sessionTag ?? fields.sessionTag ?? 0,
     ...(session === undefined ? {} : { session }),
     wanted: before?.value.wanted ?? (fields.reported?.event === 'stop' ? 'stopped' : 'active'),
@@ -115,6 +116,41 @@ async function storeJob(
       ...joined.map(({ value, read }) => unchanged('session', project, value.id, read)),
     ],
   })
+}
+
+/** Whether a document's actions say no more than is known. */
+const isSameActions = (taken: ReturnType<typeof takeActions>, known: readonly JobAction[]): boolean =>
+  taken.puts.length === 0 &&
+  isDeepStrictEqual(
+    taken.actions.map(({ actionId }) => actionId),
+    known.map(({ actionId }) => actionId),
+  )
+
+/** What makes a job one that calls a saved action. */
+function callIn({ function: call, named, first }: Job): Pick<Job, 'function' | 'named' | 'first'> {
+  return {
+    ...(call ? { function: call } : {}),
+    ...(named ? { named } : {}),
+    ...(first === undefined ? {} : { first }),
+  }
+}
+
+/**
+ * The actions that a change leaves a job with. One that calls a saved action has none of its own: a document that shows that
+ * action may come back, another is refused. Throws Fault('bad_request').
+ */
+function changedActions(
+  context: Context,
+  caller: Caller,
+  job: Job,
+  entries: readonly ActionEntry[] | undefined,
+): ReturnType<typeof takeActions> {
+  if (!entries) return { actions: job.actions, puts: [], requires: [] }
+  const known = actionsOf(context, job)
+  const taken = takeActions(context, caller, entries, known)
+  if (!job.function) return taken
+  if (isSameActions(taken, known)) return { ...taken, actions: [] }
+  throw badField('job_actions', 'this job calls a saved action: change that, or make a job with its own')
 }
 
 /** A job that is created with a session_id is a member from its first moment. */
@@ -140,9 +176,7 @@ export async function patchJob(
   return retrying(context, async () => {
     const before = existingJob(context, caller, id)
     expected?.(before)
-    const { actions, puts, requires } = fields.actions
-      ? takeActions(context, caller, fields.actions, before.value.actions)
-      : { actions: before.value.actions, puts: [], requires: [] }
+    const { actions, puts, requires } = changedActions(context, caller, before.value, fields.actions)
     const { client: _client, selector: _selector, firn: _firn, ...kept } = before.value
     const plain = { ...kept, ...described(fields, before.value), actions, version: before.value.version + 1 }
     // The tag of a member that the servers run is the session's; other schedulers keep theirs here.
@@ -207,11 +241,12 @@ export function withReport<J extends Omit<Job, 'plan'>>(
 
 /** Stores a job as it was decided on, with what goes along; the client must still be what the decision was based on. */
 export async function commitJob(
-  { state }: Context,
-  job: Job,
+  { state, clock }: Context,
+  decided: Job,
   before: Stored<Job> | undefined,
   along: { readonly puts: readonly Put[]; readonly requires: Transaction['requires'] },
 ): Promise<Stored<Job>> {
+  const job = before ? { ...decided, updatedAt: clock.now() } : decided
   const { project, id, client } = job
   if (JSON.stringify(job).length > documentMax)
     throw new Fault('too_much', `the job has more than ${documentMax} characters`)

@@ -1,7 +1,6 @@
 import { isFault } from '../../core/fault.ts'
 import type { Session } from '../../core/job.ts'
-import { triggerOf } from '../plan/trigger.ts'
-import { timezoneOf } from '../plan/schedule.ts'
+import { triggerIn } from '../plan/schedule.ts'
 import { setIdOf } from '../../core/set.ts'
 import type { Caller, Context } from './context.ts'
 import { cancelSet, startSession } from './start-session.ts'
@@ -16,7 +15,7 @@ export async function sessionEvent(
   session: Session,
   event: 'start' | 'stop' | 'abort',
 ): Promise<void> {
-  if (event === 'start' && triggerOf(session.schedule, timezoneOf(session.firn)).is === 'none')
+  if (event === 'start' && triggerIn(session.schedule, session.firn).is === 'none')
     try {
       await startSession(context, caller, session.id, { key: `round.${session.tag + 1}` })
     } catch (error) {

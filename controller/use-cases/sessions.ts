@@ -3,8 +3,9 @@ import type { JsonObject } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
 import { sessionId, type JobId, type SessionId } from '../../core/ids.ts'
 import type { Job, Reported, Session } from '../../core/job.ts'
+import { patternIn } from '../plan/extensions.ts'
 import { withoutJob } from '../plan/membership.ts'
-import { checkSchedule, timezoneOf } from '../plan/schedule.ts'
+import { checkSchedule } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
@@ -99,7 +100,7 @@ function described(fields: SessionFields, base: Session | undefined): Described 
   return {
     description: fields.description ?? base?.description ?? '',
     holdOffS: fields.holdOffS ?? base?.holdOffS ?? holdOffDefaultS,
-    schedule: checkSchedule({ ...base?.schedule, ...fields.schedule }, timezoneOf(firn)),
+    schedule: checkSchedule({ ...base?.schedule, ...fields.schedule }, firn),
     ...(firn ? { firn } : {}),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   }
@@ -133,6 +134,10 @@ export async function patchSession(
   return stored
 }
 
+/** A cron pattern of the job's own cannot stand beside other fields: it stays, and fires again when the job has left. */
+const copiedSchedule = (job: Job, session: Session): Job['schedule'] =>
+  patternIn(job.firn) === undefined ? { ...job.schedule, ...session.schedule } : job.schedule
+
 /** The copy is what Freezer's clients see; jobs of a session never fire by it, so it needs no common transaction. */
 async function copySchedule(context: Context, caller: Caller, session: Session): Promise<void> {
   for (let from = 0; from < session.jobs.length; from += jobsAtOnce)
@@ -146,7 +151,7 @@ async function copySchedule(context: Context, caller: Caller, session: Session):
         puts: jobs.map(({ value }) =>
           put('job', caller.project, value.id, {
             ...value,
-            schedule: { ...value.schedule, ...session.schedule },
+            schedule: copiedSchedule(value, session),
             version: value.version + 1,
           }),
         ),
@@ -274,7 +279,7 @@ function afterJoining(context: Context, job: Job, session: Session): Job {
     ...job,
     session: session.id,
     sessionTag: session.tag,
-    schedule: { ...job.schedule, ...session.schedule },
+    schedule: copiedSchedule(job, session),
     version: job.version + 1,
   }
   return withJobPlan(context, joined, job)
@@ -282,13 +287,14 @@ function afterJoining(context: Context, job: Job, session: Session): Job {
 
 function afterLeaving(context: Context, job: Job): Job {
   const { session: _, ...alone } = job
-  const left = { ...alone, sessionTag: 0, version: job.version + 1 }
-  if (isServerRun(context, job)) return withJobPlan(context, { ...left, wanted: 'stopped' }, job)
+  const wanted = job.wanted === 'cancelled' ? job.wanted : 'stopped'
+  const left = { ...alone, wanted, sessionTag: 0, version: job.version + 1 } as const
+  if (isServerRun(context, job)) return withJobPlan(context, left, job)
   const reported: Reported = {
     ...(job.reported ?? { status: '', result: '', timeStarted: -1, timeEnded: -1 }),
     event: 'stop',
   }
-  return withJobPlan(context, { ...left, wanted: 'stopped', reported }, job)
+  return withJobPlan(context, { ...left, reported }, job)
 }
 
 /** The caller's session. Throws Fault('not_found') for another project's, too. */

@@ -1,11 +1,13 @@
+import type { FunctionCall } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
-import { manualSlot, runIdOf, type ClientId, type JobId } from '../../core/ids.ts'
+import { manualSlot, runIdOf, type ClientId, type JobId, type Slot, type UserId } from '../../core/ids.ts'
 import type { Job } from '../../core/job.ts'
-import type { Run } from '../../core/run.ts'
+import type { Reason, Run } from '../../core/run.ts'
 import { isEnrolled, matches } from '../../core/select.ts'
 import type { Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
+import { movedTo, startOf } from './functions.ts'
 import { creating, newRun, type RunRequest } from './new-run.ts'
 import { retrying } from './retrying.ts'
 
@@ -24,32 +26,59 @@ export async function startRun(
   const slot = manualSlot(input.key)
   const job = context.state.get('job', caller.project, input.job)?.value
   if (!job) throw new Fault('not_found', `no job ${input.job}`)
-  const clients = clientsOf(context, job).filter(
-    (client) => input.client === undefined || client === input.client,
-  )
-  if (clients.length === 0) throw noClient(job, input.client)
+  const { requests } = requestsOf(context, job, slot, caller.user)
+  const wanted = requests.filter(({ client }) => input.client === undefined || client === input.client)
+  if (wanted.length === 0) throw noClient(job, input.client)
   const runs: Stored<Run>[] = []
-  for (let from = 0; from < clients.length; from += runsAtOnce) {
-    const chunk = clients.slice(from, from + runsAtOnce)
-    runs.push(
-      ...(await createRuns(
-        context,
-        chunk.map((client) => ({ ...requestOf(job, client), user: caller.user, slot })),
-      )),
-    )
-  }
+  for (let from = 0; from < wanted.length; from += runsAtOnce)
+    runs.push(...(await createRuns(context, wanted.slice(from, from + runsAtOnce))))
   return runs
 }
 
-const requestOf = (job: Job, client: ClientId) => ({
-  project: job.project,
-  job: job.id,
-  client,
-  actions: job.actions,
-})
+/** What makes a run of a job: of a function, too, and of one that cannot be called. */
+export interface StartRequest extends RunRequest {
+  readonly function?: FunctionCall
+  /** It cannot be done: the run is made all the same, and ends `failed` at once. */
+  readonly failure?: Reason
+}
+
+/**
+ * One request for each client that a job runs on now, and the job as it is then: its function may have moved to another
+ * client. A function that cannot be called fails once, wherever it was to run.
+ */
+export function requestsOf(
+  context: Pick<Context, 'state'>,
+  job: Job,
+  slot: Slot,
+  user: UserId,
+): { readonly job: Job; readonly requests: StartRequest[] } {
+  const { actions, place, ...what } = startOf(context, job)
+  const moved = movedTo(job, place)
+  const clients = clientsOf(context, moved)
+  const some = what.failure ? [clients[0] ?? moved.client].filter((client) => client !== undefined) : clients
+  const { project } = job
+  return {
+    job: moved,
+    requests: some.map((client) => ({ project, user, job: job.id, client, slot, actions, ...what })),
+  }
+}
+
+/** A run that is not stored yet, as `newRun` makes it, with what was called. */
+export function runOf(context: Context, request: StartRequest): ReturnType<typeof newRun> {
+  const { function: call, failure, ...rest } = request
+  const { run, repositories } = newRun(context, rest)
+  const called = call ? { ...run, function: call } : run
+  if (!failure) return { run: called, repositories }
+  const at = context.clock.now()
+  const state: Run['state'] = { is: 'finished', attempt: 1, result: 'failed', at, reason: failure }
+  return { run: { ...called, state }, repositories }
+}
 
 /** The clients that a job runs on now: those with an enrolled agent. */
-export function clientsOf(context: Pick<Context, 'state'>, job: Job): ClientId[] {
+export function clientsOf(
+  context: Pick<Context, 'state'>,
+  job: Pick<Job, 'project' | 'client' | 'selector'>,
+): ClientId[] {
   const { state } = context
   const { selector } = job
   if (!selector) {
@@ -76,14 +105,17 @@ function noClient(job: Job, asked: ClientId | undefined): Fault {
  * Creates runs that do not exist; those that do come back as they are, and so do those of a job that another request
  * created meanwhile. At most `runsAtOnce` requests. Throws Fault 'stale_write', 'store_down'.
  */
-export async function createRuns(context: Context, requests: readonly RunRequest[]): Promise<Stored<Run>[]> {
+export async function createRuns(
+  context: Context,
+  requests: readonly StartRequest[],
+): Promise<Stored<Run>[]> {
   const idOf = (request: RunRequest) => runIdOf(request.project, request.job, request.client, request.slot)
   const stored = (request: RunRequest) => context.state.get('run', request.project, idOf(request))
   // Somebody else may make one of them, or their repository, meanwhile.
   await retrying(context, async () => {
     const missing = requests.filter((request) => !stored(request))
     if (missing.length > 0)
-      await context.state.commit(creating(missing.map((request) => newRun(context, request))))
+      await context.state.commit(creating(missing.map((request) => runOf(context, request))))
   })
   return requests.flatMap((request) => stored(request) ?? [])
 }

@@ -1,0 +1,58 @@
+import type { FunctionCall } from '../../core/action.ts'
+import { Fault } from '../../core/fault.ts'
+import { manualSlot, type RunId } from '../../core/ids.ts'
+import type { Run } from '../../core/run.ts'
+import { ref, unchanged, type Stored } from '../state/documents.ts'
+import type { Caller, Context } from './context.ts'
+import { checkInput, functionJobOf, lookUp, placeOf, withInput } from './functions.ts'
+import { retrying } from './retrying.ts'
+import { clientsOf, createRuns, type StartRequest } from './start-run.ts'
+
+/**
+ * Calls a saved action once, now. With a selector, on the first client that matches: an execution is one run. Throws Fault
+ * 'not_found' (no such function, alias or version), 'bad_request' (no client), 'store_down'.
+ */
+export async function callFunction(
+  context: Context,
+  caller: Caller,
+  call: FunctionCall,
+  key: string,
+): Promise<Stored<Run>> {
+  const { project, user } = caller
+  checkInput(call.input, 'input')
+  const found = lookUp(context, project, call)
+  if ('missing' in found) throw new Fault('not_found', found.missing.text)
+  const action = found.action.value
+  const place = placeOf(context, project, action, call.input, 'input')
+  const [client] = 'client' in place ? [place.client] : clientsOf(context, { project, ...place })
+  if (client === undefined)
+    throw new Fault('bad_request', "input: no enrolled client matches the function's selector", {
+      field: 'input',
+    })
+  const request: StartRequest = {
+    ...{ project, user, client, job: functionJobOf(action.actionId), slot: manualSlot(key) },
+    actions: [withInput(action, call.input)],
+    function: found.call,
+  }
+  const [run] = await createRuns(context, [request])
+  if (!run) throw new Fault('stale_write', 'the run is gone already')
+  return run
+}
+
+/** Forgets a finished run; its backups stay. Throws Fault 'not_found', 'forbidden' (not finished), 'stale_write', 'store_down'. */
+export async function removeRun(
+  context: Context,
+  { project }: Pick<Caller, 'project'>,
+  id: RunId,
+): Promise<void> {
+  await retrying(context, async () => {
+    const run = context.state.get('run', project, id)
+    if (!run) throw new Fault('not_found', `no run ${id}`)
+    if (run.value.state.is !== 'finished') throw new Fault('forbidden', `run ${id} is not finished`)
+    await context.state.commit({
+      requires: [unchanged('run', project, id, run)],
+      puts: [],
+      deletes: [ref('run', project, id)],
+    })
+  })
+}
