@@ -10,7 +10,8 @@ export const scoped = (project: string, id: string): string => `${project}/${id}
 /** The one key of an index that just gathers ("all runs that are not finished"). */
 export const every = '*'
 
-function mentionsOf({ client, actions, firn }: Documents['job']): string[] {
+/** Every value of a key "client_id" in a job, at any depth. */
+export function mentionsOf({ client, actions, firn }: Documents['job']): string[] {
   const found = new Set<string>(client ? [client] : [])
   const look = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return
@@ -35,7 +36,7 @@ function foreignId(id: string): string[] {
 
 const indexes = {
   job: {
-    /** Every value of a key "client_id", at any depth: what a search for it may find. */
+    /** What a search for a client may find. */
     mentions: (job) => mentionsOf(job).map((client) => scoped(job.project, client)),
     client: (job) => (job.client ? [scoped(job.project, job.client)] : []),
     /** Jobs that call a saved action, not those that follow an alias to it. */
