@@ -161,10 +161,14 @@ export function verifyOf(access: RepositoryAccess, more: Some<'verify'> = {}): E
 }
 
 /** Dropping these snapshots. */
-export function forgetOf(engineRefs: readonly string[], access: RepositoryAccess): EngineTask {
+export function forgetOf(
+  engineRefs: readonly string[],
+  access: RepositoryAccess,
+  more: Some<'forget'> = {},
+): EngineTask {
   return {
     do: 'forget',
-    action: { do: 'forget', engine: 'restic', backups: [], repository, limits: unlimited },
+    action: { do: 'forget', engine: 'restic', backups: [], repository, limits: unlimited, ...more },
     repository: access,
     sources: engineRefs.map((engineRef) => ({ backup: backupId('old'), engineRef })),
   }

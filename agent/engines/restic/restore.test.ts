@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Fault } from '../../../core/fault.ts'
 import {
   backupOf,
+  bareRestic,
   EngineRig,
   forgetOf,
   resticPrograms,
@@ -282,6 +283,48 @@ describe.each(resticPrograms())('with %s', (program) => {
       expect((await engine.browse(own, second, '/', 10, rig.context())).entries).toHaveLength(1)
     })
 
+    it('frees what only these needed, when asked to: the data is gone, and what others need is not', async () => {
+      const own = rig.access('freed')
+      const folders = ['doomed', 'kept'].map((name) => rig.dir.join(name))
+      const ids: string[] = []
+      for (const folder of folders) {
+        fs.mkdirSync(folder)
+        fs.writeFileSync(`${folder}/noise`, randomBytes(3_000_000))
+        fs.writeFileSync(`${folder}/small`, `small ${folder}`)
+        const { end } = await rig.run(engine, backupOf([folder], own), { tags: {} })
+        ids.push(end.saved?.engineRef ?? '')
+      }
+      const [doomed = '', kept = ''] = ids
+      const file = JSON.parse(await bareRestic(program, own, 'find', '--json', '--snapshot', doomed, 'noise'))
+      const node = await bareRestic(program, own, 'cat', 'snapshot', doomed)
+      const tree = (JSON.parse(node) as { tree: string }).tree
+      expect(file).toHaveLength(1)
+      const before = sizeOf(own.location)
+      await rig.run(engine, forgetOf([doomed], own))
+      expect(sizeOf(own.location)).toBeGreaterThan(before - 1_000_000)
+
+      // The snapshot is dropped already: an attempt that was cut off before it freed anything is made up for.
+      const { end, phases, progress } = await rig.run(engine, forgetOf([doomed], own, { free: true }))
+      expect(end).toMatchObject({ result: 'success', repositoryId: expect.any(String) })
+      expect(phases).toEqual(['prepare', 'cleanup', 'commit'])
+      expect(progress.length).toBeGreaterThan(0)
+      expect(sizeOf(own.location)).toBeLessThan(before - 2_900_000)
+      await expect(bareRestic(program, own, 'find', '--blob', tree)).resolves.toBe('')
+      const stats = JSON.parse(await bareRestic(program, own, 'stats', '--json', '--mode', 'raw-data'))
+      expect(stats).toMatchObject({ snapshots_count: 1 })
+      expect((await rig.run(engine, restoreOf(kept, rig.dir.join('kept-again'), own))).end.result).toBe(
+        'success',
+      )
+      await bareRestic(program, own, 'check', '--read-data')
+    })
+
+    it('is content, when asked to free, with a repository that is gone', async () => {
+      const gone = rig.access('never-was')
+      const { end } = await rig.run(engine, forgetOf(['deadbeef'.repeat(8)], gone, { free: true }))
+      expect(end).toMatchObject({ result: 'success' })
+      expect(fs.existsSync(gone.location)).toBe(false)
+    })
+
     it('takes no shortened ids', async () => {
       const { end } = await rig.run(engine, forgetOf([saved.slice(0, 8)], access()))
       expect(end).toMatchObject({ result: 'failed', reason: { code: 'config' } })
@@ -293,3 +336,6 @@ function packsOf(repository: string): string[] {
   const files = fs.readdirSync(path.join(repository, 'data'), { recursive: true, encoding: 'utf8' })
   return files.map((file) => path.join(repository, 'data', file)).filter((file) => fs.statSync(file).isFile())
 }
+
+const sizeOf = (repository: string): number =>
+  packsOf(repository).reduce((sum, file) => sum + fs.statSync(file).size, 0)

@@ -210,6 +210,19 @@ describe.each(resticPrograms())('when something goes wrong under %s', (program) 
     expect((await rig.run(engine, backupOf([small], access), { tags: {} })).end.result).toBe('success')
   })
 
+  it('a lock that goes soon does not keep data from being removed', async () => {
+    const access = rig.access('soon')
+    const { end } = await rig.run(engine, backupOf([small], access))
+    fs.writeFileSync(`${small}/more`, randomBytes(2_000_000))
+    await rig.run(engine, backupOf([small], access), { tags: {} })
+    const holder = await exclusiveHolder(program, access)
+    const run = rig.run(engine, forgetOf([end.saved?.engineRef ?? ''], access, { free: true }))
+    await eventually(() => rig.log.some(({ text }) => text.includes('already locked')))
+    for (const signal of ['SIGINT', 'SIGCONT'] as const) holder.kill(signal)
+    expect((await run).end).toMatchObject({ result: 'success' })
+    fs.rmSync(`${small}/more`)
+  })
+
   it('a repository that keeps what it is told to forget fails the forgetting', async () => {
     const access = rig.access('keeper')
     const { end } = await rig.run(engine, backupOf([small], access))
