@@ -88,9 +88,15 @@ export class EtcdBackend implements GroupingBackend {
   follow(feed: Feed): AsyncDisposable {
     if (this.#following) throw new Error('a backend has one feed only')
     const informer = inform(this.#context, {
-      reset: (entries, revision) => {
-        feed.reset(entries, revision)
-        this.#position = revision
+      listing: () => {
+        const listing = feed.listing()
+        return {
+          part: (entries) => listing.part(entries),
+          done: (revision) => {
+            listing.done(revision)
+            this.#position = revision
+          },
+        }
       },
       changes: (changes, revision) => {
         feed.changes(changes, revision)

@@ -158,7 +158,7 @@ describe('a feed', () => {
     const fragile = new RecordedFeed()
     let fails = true
     direct.backend.follow({
-      reset: (entries, revision) => fragile.reset(entries, revision),
+      listing: () => fragile.listing(),
       fresh: (fresh) => fragile.fresh(fresh),
       changes: (changes, revision) => {
         if (!fails) return fragile.changes(changes, revision)

@@ -35,10 +35,8 @@ export function inform({ connection, clock, trouble }: InformerContext, feed: Fe
 
   async function look() {
     if (position === undefined) {
-      const { entries, revision } = await list(connection, heard, signal)
-      if (signal.aborted) return
-      feed.reset(entries, revision)
-      position = revision
+      position = await list(connection, feed, heard, signal)
+      if (position === undefined) return
     }
     const end = await runWatch(
       connection,
@@ -85,16 +83,18 @@ export function inform({ connection, clock, trouble }: InformerContext, feed: Fe
   }
 }
 
-/** Everything as of one revision. Rejects with an EtcdFailure. */
-async function list(connection: Connection, heard: () => void, signal: AbortSignal) {
-  const entries: Entry[] = []
+/** Feeds everything as of one revision, and gives that; undefined when it was stopped. Rejects with an EtcdFailure. */
+async function list(connection: Connection, feed: Feed, heard: () => void, signal: AbortSignal) {
+  const listing = feed.listing()
   let revision = 0
   for await (const page of pagesOf(connection, everything, signal)) {
     heard()
     revision = page.revision
-    for (const keyValue of page.keyValues) entries.push(...entryOf(keyValue))
+    listing.part(page.keyValues.flatMap(entryOf))
   }
-  return { entries, revision }
+  if (signal.aborted) return undefined
+  listing.done(revision)
+  return revision
 }
 
 function entryOf({ key, value, mod_revision }: rpc.IKeyValue): Entry[] {

@@ -46,7 +46,7 @@ describe('a listing', () => {
     const keys = sorted([...ids.map((id) => `backup/p/${id}`), 'action/p/1', 'client/p/node1', 'token/p/1'])
     const { found, requests, looked } = list(keys, 100)
     expect(found).toHaveLength(keys.length)
-    expect(looked).toBelessThan(15 * keys.length)
+    expect(looked).toBeLessThan(15 * keys.length)
     expect(requests).toBeLessThan((4 * keys.length) / 100)
   })
 })

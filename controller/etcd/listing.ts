@@ -33,18 +33,28 @@ export async function* pagesOf(
   let revision: number | undefined
   let window: Window = { start: range.start, end: range.end, shared: 0 }
   let limit = pageSizeMax
-  while (!signal.aborted && window.start.compare(range.end) < 0) {
-    const { start: key, end: range_end } = window
-    const request = { key, range_end, limit, ...(revision === undefined ? {} : { revision }) }
+  const ask = () => {
+    const request = { key: window.start, range_end: window.end, limit }
+    const asked = connection.range(revision === undefined ? request : { ...request, revision }, pageMsMax)
+    // Waited for only when the page before has been taken, or never.
+    asked.catch(() => {})
+    return asked
+  }
+  for (let asked = ask(); !signal.aborted;) {
     try {
-      const page = await connection.range(request, pageMsMax)
+      const page = await asked
       revision ??= Number(page.header.revision)
-      yield { keyValues: page.kvs, revision }
       const keys = page.kvs.map((found) => found.key)
       window = nextWindow(window, { keys, more: page.more, limit }, range.end)
+      const isLast = window.start.compare(range.end) >= 0
+      // etcd looks for the next page while this one is read.
+      if (!isLast) asked = ask()
+      yield { keyValues: page.kvs, revision }
+      if (isLast) return
     } catch (error) {
       if (isCompacted(error) || !isTooLarge(error) || limit === 1) throw error
       limit = Math.ceil(limit / 2)
+      asked = ask()
     }
   }
 }

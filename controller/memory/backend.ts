@@ -163,7 +163,9 @@ class Process implements MemoryBackend {
     if (next === 'reset') {
       // The snapshot is of now: what was queued behind it is in it.
       this.#pending = []
-      feed.reset(this.#shared.documents.entries(), this.#shared.documents.revision)
+      const listing = feed.listing()
+      listing.part(this.#shared.documents.entries())
+      listing.done(this.#shared.documents.revision)
     } else if (next) feed.changes(next.changes, next.revision)
   }
 

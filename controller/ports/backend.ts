@@ -19,6 +19,7 @@ export const kinds = [
   'instance',
   'instance_backup',
   'strategy',
+  'quota',
   'alias',
   'answer',
 ] as const
@@ -82,10 +83,16 @@ export interface Backend extends AsyncDisposable {
   revision(): Promise<number>
 }
 
+/** All documents as of one revision, told in parts: there may be a million. */
+export interface Listing {
+  part(entries: Iterable<Entry>): void
+  done(revision: number): void
+}
+
 /** Who follows what is stored. One that throws has lost its place: it is fed everything anew. */
 export interface Feed {
-  /** All documents as of `revision`: at the start, and after a gap that could not be bridged. */
-  reset(entries: Iterable<Entry>, revision: number): void
+  /** All documents anew: at the start, and after a gap that could not be bridged. One that is not done counts for nothing. */
+  listing(): Listing
   /** Every change up to `revision`, in order; may be empty (the position moved). */
   changes(changes: readonly Change[], revision: number): void
   /** `false` when the store has been silent too long (3 s), `true` when it answers again. */

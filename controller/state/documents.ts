@@ -50,6 +50,16 @@ export interface KeptAnswer {
   readonly createdAt: Instant
 }
 
+/**
+ * Written with every backup of an instance that a project makes: two that would share the last place of its quota meet in
+ * it, on whichever servers they are asked for.
+ */
+export interface QuotaMark {
+  readonly project: ProjectId
+  /** Backups ever made. */
+  readonly made: number
+}
+
 /** What is stored under each kind. */
 export interface Documents {
   job: Job
@@ -67,6 +77,7 @@ export interface Documents {
   instance: Instance
   instance_backup: InstanceBackup
   strategy: BackupStrategy
+  quota: QuotaMark
   alias: Alias
   answer: KeptAnswer
 }

@@ -22,6 +22,12 @@ const gone = (id: string, revision: number): Change => ({
   text: undefined,
   revision,
 })
+/** Tells a projection all that is stored. */
+function reset(projection: Projection, entries: Iterable<Entry>, revision: number): void {
+  const listing = projection.listing()
+  listing.part(entries)
+  listing.done(revision)
+}
 const words = (projection: Projection) =>
   [...projection.collections.job.of('p1')].map(({ value }) => value.description)
 const ids = (projection: Projection) => [...projection.collections.job.of('p1')].map(({ value }) => value.id)
@@ -29,7 +35,7 @@ const ids = (projection: Projection) => [...projection.collections.job.of('p1')]
 describe('the projection', () => {
   it('has what was stored at the start, in order of creation, and every change since', () => {
     const projection = new Projection()
-    projection.reset([job('c', 'third', 2, 30), job('a', 'second', 3, 20), job('b', 'first', 4, 10)], 4)
+    reset(projection, [job('c', 'third', 2, 30), job('a', 'second', 3, 20), job('b', 'first', 4, 10)], 4)
     expect(words(projection)).toEqual(['first', 'second', 'third'])
     projection.changes([job('a', 'changed', 5), gone('b', 5), job('d', 'new', 5, 1)], 5)
     expect(words(projection)).toEqual(['changed', 'third', 'new'])
@@ -42,13 +48,13 @@ describe('the projection', () => {
       firn: { createdAt: 5 },
       createdAt: later(noon, 10),
     })
-    projection.reset([{ ...job('a', '', 2), text: early }, job('b', '', 3, 0)], 3)
+    reset(projection, [{ ...job('a', '', 2), text: early }, job('b', '', 3, 0)], 3)
     expect(ids(projection)).toEqual(['b', 'a'])
   })
 
   it('takes own commits ahead of the feed, and drops their echo', () => {
     const projection = new Projection()
-    projection.reset([job('a', 'old', 2)], 2)
+    reset(projection, [job('a', 'old', 2)], 2)
     const looks: Look[] = []
     projection.onLook((look) => looks.push(look))
     projection.apply(job('a', 'own', 7))
@@ -60,10 +66,10 @@ describe('the projection', () => {
 
   it('does not bring back what this process deleted ahead of the feed', () => {
     const projection = new Projection()
-    projection.reset([job('a', 'old', 2)], 2)
+    reset(projection, [job('a', 'old', 2)], 2)
     projection.apply(gone('a', 9))
     projection.changes([job('a', 'earlier', 5)], 5)
-    projection.reset([job('a', 'earlier', 5)], 6)
+    reset(projection, [job('a', 'earlier', 5)], 6)
     expect(words(projection)).toEqual([])
     projection.changes([gone('a', 9)], 9)
     projection.changes([job('a', 'made anew', 11)], 11)
@@ -72,9 +78,9 @@ describe('the projection', () => {
 
   it('after a gap forgets what went meanwhile, but not what this process wrote since', () => {
     const projection = new Projection()
-    projection.reset([job('a', 'went', 2), job('b', 'stays', 3)], 3)
+    reset(projection, [job('a', 'went', 2), job('b', 'stays', 3)], 3)
     projection.apply(job('c', 'own', 20))
-    projection.reset([job('b', 'changed', 8), job('d', 'new', 9)], 10)
+    reset(projection, [job('b', 'changed', 8), job('d', 'new', 9)], 10)
     expect(words(projection)).toEqual(['changed', 'own', 'new'])
   })
 
@@ -84,7 +90,7 @@ describe('the projection', () => {
     const off = projection.onLook(({ id, before, after }) =>
       looks.push(`${id} ${before?.revision ?? '-'} ${after?.revision ?? '-'}`),
     )
-    projection.reset([job('a', '', 2)], 2)
+    reset(projection, [job('a', '', 2)], 2)
     projection.changes([job('a', '', 3), gone('b', 3)], 3)
     projection.changes([gone('a', 4)], 4)
     off()
@@ -94,12 +100,12 @@ describe('the projection', () => {
 
   it('leaves text alone that it cannot read, and tells of it', () => {
     const told: string[] = []
-    const projection = new Projection(({ id, text }) => told.push(`${id} ${text}`))
+    const projection = new Projection(({ id }) => told.push(id))
     const later_ = { ...job('a', '', 3), text: '{"v":2}' }
-    projection.reset([job('a', 'old', 2), later_, { ...job('b', '', 3), text: 'no json' }], 3)
+    reset(projection, [job('a', 'old', 2), later_, { ...job('b', '', 3), text: 'no json' }], 3)
     expect(words(projection)).toEqual(['old'])
-    expect(told).toEqual(['a {"v":2}', 'b no json'])
-    projection.reset([later_], 4)
+    expect([...told].sort()).toEqual(['a', 'b'])
+    reset(projection, [later_], 4)
     expect(words(projection)).toEqual(['old'])
   })
 
@@ -107,7 +113,7 @@ describe('the projection', () => {
     const projection = new Projection()
     const reached: number[] = []
     const waits = [5, 3, 9].map((revision) => projection.reached(revision).then(() => reached.push(revision)))
-    projection.reset([], 3)
+    reset(projection, [], 3)
     await waits[1]
     projection.changes([], 6)
     await waits[0]
@@ -141,7 +147,7 @@ describe('the projection', () => {
       revision,
     })
     const open = () => projection.collections.run.countWhere('open', every)
-    projection.reset([entry(states.waiting(), 2)], 2)
+    reset(projection, [entry(states.waiting(), 2)], 2)
     expect(open()).toBe(1)
     projection.changes([entry(states.finished('success'), 3)], 3)
     expect(open()).toBe(0)
@@ -153,7 +159,7 @@ describe('the projection', () => {
   it('knows the sets that are open', () => {
     const projection = new Projection()
     const text = encode(aSet())
-    projection.reset([{ kind: 'set', project: 'p1', id: 's1.1', text, revision: 2 }], 2)
+    reset(projection, [{ kind: 'set', project: 'p1', id: 's1.1', text, revision: 2 }], 2)
     expect(projection.collections.set.countWhere('open', every)).toBe(1)
     expect(projection.collections.set.countWhere('session', 'p1/s1')).toBe(1)
   })
@@ -185,12 +191,12 @@ describe('the projection, however slow the feed and whatever is written', () => 
         const feed = (count: number): void => {
           for (const change of backlog.splice(0, count)) projection.changes([change], change.revision)
         }
-        projection.reset([], revision)
+        reset(projection, [], revision)
         for (const one of steps) {
           if (one.do === 'feed') feed(one.count)
           else if (one.do === 'gap') {
             backlog = []
-            projection.reset(store.values(), revision)
+            reset(projection, store.values(), revision)
           } else {
             revision++
             const change = one.keep ? job(one.id, `${revision}`, revision) : gone(one.id, revision)

@@ -1,4 +1,12 @@
-import { kinds, type Change, type Entry, type Feed, type Kind } from '../ports/backend.ts'
+import {
+  kinds,
+  type Change,
+  type Entry,
+  type Feed,
+  type Kind,
+  type Listing,
+  type Ref,
+} from '../ports/backend.ts'
 import { decode, type Documents, type Stored } from './documents.ts'
 import { emptyCollections, type Collections } from './indexes.ts'
 
@@ -17,7 +25,7 @@ export type Look = {
  * All documents in memory, fed by the backend's changes and, ahead of them, by this process's own commits. A change
  * is applied once, by revision: a late echo of what is already known is dropped, so nothing ever goes back.
  */
-export class Projection implements Pick<Feed, 'reset' | 'changes'> {
+export class Projection implements Pick<Feed, 'listing' | 'changes'> {
   readonly collections: Collections = emptyCollections()
   /** Everything up to here has been fed. 0: nothing yet. */
   position = 0
@@ -25,9 +33,9 @@ export class Projection implements Pick<Feed, 'reset' | 'changes'> {
   readonly #graves = new Map<string, number>()
   readonly #listeners = new Set<(look: Look) => void>()
   readonly #waiting = new Set<{ readonly revision: number; readonly resolve: () => void }>()
-  readonly #unreadable: (entry: Entry) => void
+  readonly #unreadable: (ref: Ref) => void
 
-  constructor(unreadable: (entry: Entry) => void = () => {}) {
+  constructor(unreadable: (ref: Ref) => void = () => {}) {
     this.#unreadable = unreadable
   }
 
@@ -36,18 +44,26 @@ export class Projection implements Pick<Feed, 'reset' | 'changes'> {
     return () => this.#listeners.delete(listener)
   }
 
-  reset(entries: Iterable<Entry>, revision: number): void {
-    // At the first listing nothing can have gone meanwhile, and there may be a million documents.
-    const seen = this.position === 0 && this.#isEmpty() ? undefined : new Set<string>()
+  /** Documents are decoded as they come, and shown together when the listing is done. */
+  listing(): Listing {
+    // At the first one nothing can have gone meanwhile.
+    const seen = this.#isEmpty() ? undefined : new Set<string>()
     const news: News[] = []
-    for (const entry of entries) {
-      seen?.add(nameOf(entry))
-      if (this.#isNews(entry)) news.push({ entry, value: decode(entry.kind, entry.text) })
+    return {
+      part: (entries) => {
+        for (const entry of entries) {
+          seen?.add(nameOf(entry))
+          if (this.#isNews(entry)) news.push(newsOf(entry))
+        }
+      },
+      done: (revision) => {
+        // Collections keep the order in which documents enter; lists are answered in order of creation.
+        for (const { about, value } of news.sort(byCreation))
+          if (this.#isNews(about)) this.#take(about, value)
+        if (seen) this.#dropOthers(seen, revision)
+        this.#moveTo(revision)
+      },
     }
-    // Collections keep the order in which documents enter; lists are answered in order of creation.
-    for (const { entry, value } of news.sort(byCreation)) this.#take(entry, value)
-    if (seen) this.#dropOthers(seen, revision)
-    this.#moveTo(revision)
   }
 
   /** What this process wrote since the snapshot is newer than that, and stays. */
@@ -92,12 +108,12 @@ export class Projection implements Pick<Feed, 'reset' | 'changes'> {
     this.#tell(change, this.collections[change.kind].delete(change.project, change.id), undefined)
   }
 
-  #isNews({ kind, project, id, revision }: Change): boolean {
+  #isNews({ kind, project, id, revision }: About): boolean {
     const known = this.collections[kind].get(project, id)?.revision
     return revision > (known ?? this.#graves.get(nameOf({ kind, project, id })) ?? 0)
   }
 
-  #take(entry: Entry, value: Documents[Kind] | undefined): void {
+  #take(entry: About, value: Documents[Kind] | undefined): void {
     if (value === undefined) return this.#unreadable(entry)
     this.#graves.delete(nameOf(entry))
     const after = { value, revision: entry.revision }
@@ -106,7 +122,7 @@ export class Projection implements Pick<Feed, 'reset' | 'changes'> {
   }
 
   #tell(
-    { kind, project, id }: Change,
+    { kind, project, id }: Ref,
     before: Stored<Documents[Kind]> | undefined,
     after: Stored<Documents[Kind]> | undefined,
   ): void {
@@ -127,9 +143,18 @@ export class Projection implements Pick<Feed, 'reset' | 'changes'> {
 const nameOf = ({ kind, project, id }: { kind: Kind; project: string; id: string }): string =>
   `${kind}/${project}/${id}`
 
+type About = Ref & { readonly revision: number }
+
+/** A document that a listing told of. Its text is not kept: a million of them would be as much again. */
 interface News {
-  readonly entry: Entry
+  readonly about: About
   readonly value: Documents[Kind] | undefined
+  readonly createdAt: number
+}
+
+function newsOf({ kind, project, id, revision, text }: Entry): News {
+  const value = decode(kind, text)
+  return { about: { kind, project, id, revision }, value, createdAt: createdOf(value ?? {}) }
 }
 
 const createdOf = (value: object): number => {
@@ -142,4 +167,4 @@ const createdOf = (value: object): number => {
 }
 
 const byCreation = (a: News, b: News): number =>
-  createdOf(a.value ?? {}) - createdOf(b.value ?? {}) || (a.entry.id < b.entry.id ? -1 : 1)
+  a.createdAt - b.createdAt || (a.about.id < b.about.id ? -1 : 1)

@@ -37,9 +37,15 @@ export class State implements AsyncDisposable {
     this.#staleSince = clock.monotonic()
     const projection = this.#projection
     this.#following = backend.follow({
-      reset: (entries, revision) => {
-        projection.reset(entries, revision)
-        this.#staleSince = undefined
+      listing: () => {
+        const listing = projection.listing()
+        return {
+          part: (entries) => listing.part(entries),
+          done: (revision) => {
+            listing.done(revision)
+            this.#staleSince = undefined
+          },
+        }
       },
       changes: (changes, revision) => projection.changes(changes, revision),
       fresh: (fresh) => {

@@ -55,7 +55,9 @@ function recordingBackend(entries: readonly Entry[], recorded: RawTransaction[])
       return ++revision
     },
     follow: (feed) => {
-      feed.reset(entries, revision)
+      const listing = feed.listing()
+      listing.part(entries)
+      listing.done(revision)
       return { [Symbol.asyncDispose]: async () => undefined }
     },
     revision: async () => revision,

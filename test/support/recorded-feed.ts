@@ -1,5 +1,5 @@
 // A feed that keeps the state which it was told, and complains about what a feed must never do.
-import type { Change, Entry, Feed, Ref } from '../../controller/ports/backend.ts'
+import type { Change, Entry, Feed, Listing, Ref } from '../../controller/ports/backend.ts'
 import { nameOf } from '../../controller/ports/transaction.ts'
 
 /** A `Feed` with what it has been told so far. */
@@ -20,12 +20,20 @@ export class RecordedFeed implements Feed {
     return this.texts.get(nameOf(ref))
   }
 
-  reset(entries: Iterable<Entry>, revision: number): void {
+  listing(): Listing {
+    const listed: Entry[] = []
+    return {
+      part: (entries) => void listed.push(...entries),
+      done: (revision) => this.#reset(listed, revision),
+    }
+  }
+
+  #reset(entries: readonly Entry[], revision: number): void {
     this.#move(revision)
     this.resets++
     this.texts.clear()
     for (const entry of entries) {
-      if (entry.revision > revision) this.broken.push(`reset at ${revision} holds ${entry.revision}`)
+      if (entry.revision > revision) this.broken.push(`a listing of ${revision} holds ${entry.revision}`)
       this.texts.set(nameOf(entry), entry.text)
     }
   }
