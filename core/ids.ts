@@ -139,6 +139,9 @@ export function uuidOf(id: string): string {
   return isUuid(id) ? id.toLowerCase() : uuidOfName('id', id)
 }
 
+/** The job that an instance's backups are runs of. It is stored nowhere: nothing but requests starts it. */
+export const instanceJobOf = (instance: InstanceId): JobId => instance.replaceAll('-', '') as JobId
+
 /** An instance is known by the node that it is on and the agent's own key for it. */
 export const instanceIdOf = (project: ProjectId, client: ClientId, key: string): InstanceId =>
   uuidOfName('instance', project, client, key) as InstanceId

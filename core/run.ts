@@ -176,8 +176,8 @@ export interface Run {
   readonly client: ClientId
   readonly slot: Slot
   readonly session?: { readonly id: SessionId; readonly tag: number }
-  /** `job`: what the job asks for; its last one is the job's status. `restore`: asked for beside it. */
-  readonly purpose: 'job' | 'restore'
+  /** `job`: what the job asks for; its last one is the job's status. `restore`, `forget`: asked for beside it. */
+  readonly purpose: 'job' | 'restore' | 'forget'
   /** What was called; without `action` it was not there. */
   readonly function?: FunctionCall
   /** Runs of one restore request share it. */

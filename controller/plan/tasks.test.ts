@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { aBackup, aJobAction, noon, project } from '../../test/support/builders.ts'
+import { aBackup, aBackupAction, aJobAction, noon, project } from '../../test/support/builders.ts'
 import type { JsonObject } from '../../core/action.ts'
 import type { Backup, Repository } from '../../core/catalogue.ts'
 import {
@@ -9,7 +9,7 @@ import {
   type JobId,
   type RepositoryId,
 } from '../../core/ids.ts'
-import { planTasks, type Known } from './tasks.ts'
+import { planTasks, type Known, type OwnAction } from './tasks.ts'
 
 const client = 'node1' as ClientId
 const byDefault = '/var/lib/firn/node1'
@@ -110,6 +110,60 @@ describe('a planned backup', () => {
   })
 })
 
+describe('a backup that a server asks for by itself', () => {
+  const backup = (parent: OwnAction['parent'], knows: Known) => {
+    const { freezer: _, ...entry } = aJobAction()
+    const action = aBackupAction({ engine: 'sqlite', instance: 'orders', paths: [] })
+    const own: OwnAction = { ...entry, action, ...(parent === undefined ? {} : { parent }) }
+    return planTasks([own], knows).tasks[0]
+  }
+  const sqlite = { engine: 'sqlite', repository: defaultId, level: 3 } as const
+  const first = aBackup({ ...sqlite, id: 'own' as BackupId })
+  const knows = known([first, aBackup({ ...sqlite, id: 'newer' as BackupId })], [defaultId])
+
+  it('goes to a repository of the engine that keeps its data', () => {
+    expect(backup('none', known())).toMatchObject({ repository: defaultId })
+  })
+
+  it('builds on what it names, or on nothing, or by the rules', () => {
+    expect(backup('own' as BackupId, knows)).toMatchObject({ level: 4, parent: { backup: 'own' } })
+    expect(backup('none', knows)).toMatchObject({ level: 0 })
+    expect(backup('none', knows)).not.toHaveProperty('parent')
+    expect(backup(undefined, knows)).toMatchObject({ level: 0 })
+  })
+
+  it('has no help of a parent that lies elsewhere, or is gone', () => {
+    const elsewhere = { ...first, repository: 'r9' as RepositoryId }
+    const moved = backup('own' as BackupId, known([elsewhere], [defaultId]))
+    expect(moved).toMatchObject({ level: 4 })
+    expect(moved).not.toHaveProperty('parent')
+    expect(backup('own' as BackupId, known([], [defaultId]))).toMatchObject({ level: 0 })
+  })
+})
+
+describe('a forget', () => {
+  const forget = (ids: string[], backups: Backup[]) => {
+    const { freezer: _, ...entry } = aJobAction()
+    const action = {
+      ...{ do: 'forget', engine: 'restic', backups: ids as BackupId[], free: true },
+      ...{ repository: { is: 'default' }, limits: {} },
+    } as const
+    return planTasks([{ ...entry, action }], known(backups)).tasks[0]
+  }
+
+  it('has what it drops pinned, and the repository of that', () => {
+    expect(forget(['b1'], [aBackup()])).toMatchObject({
+      repository: 'r1',
+      sources: [{ backup: 'b1', engineRef: 'snapshot-1' }],
+    })
+  })
+
+  it('has a refusal when something of it is not known', () => {
+    expect(forget(['b1', 'b2'], [aBackup()])).toMatchObject({ refusal: { code: 'backup_unknown' } })
+    expect(forget([], [])).toMatchObject({ refusal: { code: 'backup_unknown' } })
+  })
+})
+
 describe('a planned restore', () => {
   const old = aBackup({ id: 'b1' as BackupId })
   const others = aBackup({ id: 'b2' as BackupId, client: 'node2' as ClientId, engineRef: 'snapshot-2' })
@@ -133,6 +187,10 @@ describe('a planned restore', () => {
       expect(plan({ ...restore, ...over }, known([old]))).toMatchObject({
         refusal: { code: 'backup_unknown' },
       })
+    const kept = aBackup({ id: 'b1' as BackupId, engine: 'sqlite' })
+    expect(plan({ ...restore, backup_id: 'b1' }, known([kept]))).toMatchObject({
+      sources: [{ backup: 'b1' }],
+    })
     const tar = aBackup({ id: 'b1' as BackupId, engine: 'tar' })
     expect(plan({ ...restore, backup_id: 'b1' }, known([tar]))).toMatchObject({
       refusal: { code: 'wrong_engine' },

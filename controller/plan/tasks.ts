@@ -1,9 +1,10 @@
-import type { Action, JobAction } from '../../core/action.ts'
+import { keeperOf, type Action, type JobAction } from '../../core/action.ts'
 import type { Backup, Repository } from '../../core/catalogue.ts'
 import type { Instant } from '../../core/clock.ts'
 import { meaningOf } from '../../core/freezer-action.ts'
 import {
   repositoryIdOf,
+  type BackupId,
   type ClientId,
   type JobId,
   type ProjectId,
@@ -27,6 +28,16 @@ export interface Known {
   backupsOf(client: ClientId): Iterable<Backup>
 }
 
+/** An action that a server asks for by itself, in the domain's own words. */
+export interface OwnAction extends Omit<JobAction, 'freezer' | 'extra'> {
+  readonly action: Action
+  /** Of a backup: what it builds on, in place of what the rules of levels would choose; `none`: it is a full one. */
+  readonly parent?: BackupId | 'none'
+}
+
+/** An action as users wrote it, or as a server asks for it. */
+export type AskedAction = JobAction | OwnAction
+
 /** A repository that a run needs and that is not there yet. */
 export type NewRepository = Pick<Repository, 'id' | 'project' | 'client' | 'engine' | 'location'>
 
@@ -36,14 +47,15 @@ export interface PlannedTasks {
 }
 
 /** Everything that is decided for a run's actions before it is sent: repository, level, parent, sources. */
-export function planTasks(actions: readonly JobAction[], known: Known): PlannedTasks {
+export function planTasks(actions: readonly AskedAction[], known: Known): PlannedTasks {
   const fresh = new Map<RepositoryId, NewRepository>()
   const tasks = actions.map((entry) => planTask(entry, known, fresh))
   return { tasks, repositories: [...fresh.values()] }
 }
 
-function planTask(entry: JobAction, known: Known, fresh: Map<RepositoryId, NewRepository>): Task {
-  const meaning = meaningOf(entry.freezer)
+function planTask(entry: AskedAction, known: Known, fresh: Map<RepositoryId, NewRepository>): Task {
+  const own = 'action' in entry
+  const meaning = own ? entry : meaningOf(entry.freezer)
   const base = {
     actionId: entry.actionId,
     maxRetries: entry.maxRetries,
@@ -51,7 +63,8 @@ function planTask(entry: JobAction, known: Known, fresh: Map<RepositoryId, NewRe
     mandatory: entry.mandatory,
   }
   if ('refusal' in meaning) return { ...base, action: notUnderstood, refusal: meaning.refusal }
-  return { ...base, action: meaning.action, ...decide(meaning.action, known, fresh) }
+  const parent = own ? entry.parent : undefined
+  return { ...base, action: meaning.action, ...decide(meaning.action, parent, known, fresh) }
 }
 
 /** Stands in for an action that has no meaning here; never sent to run. */
@@ -59,15 +72,24 @@ const notUnderstood: Action = { do: 'exec', engine: 'exec', commands: [], timeLi
 
 type Decided = Pick<Task, 'repository' | 'level' | 'parent' | 'sources' | 'refusal'>
 
-function decide(action: Action, known: Known, fresh: Map<RepositoryId, NewRepository>): Decided {
+function decide(
+  action: Action,
+  parent: OwnAction['parent'],
+  known: Known,
+  fresh: Map<RepositoryId, NewRepository>,
+): Decided {
   switch (action.do) {
     case 'exec':
       return {}
     case 'backup': {
       const repository = repositoryFor(action, known, fresh)
-      return typeof repository === 'string'
-        ? { repository, ...levelFor(action, repository, known) }
-        : repository
+      if (typeof repository !== 'string') return repository
+      return {
+        repository,
+        ...(parent === undefined
+          ? levelFor(action, repository, known)
+          : levelOn(parent === 'none' ? undefined : known.backup(parent), repository)),
+      }
     }
     case 'verify': {
       const repository = repositoryFor(action, known, fresh)
@@ -94,18 +116,26 @@ function repositoryFor(
   fresh: Map<RepositoryId, NewRepository>,
 ): RepositoryId | { refusal: Reason } {
   const choice = action.repository
+  const engine = keeperOf(action.engine)
   if (choice.is === 'named') {
     const named = known.repository(choice.id)
     if (!named) return refused('repository_unknown', `no repository ${choice.id}`)
-    if (named.engine !== action.engine)
-      return refused('wrong_engine', `the repository is one of ${named.engine}, not ${action.engine}`)
+    if (named.engine !== engine)
+      return refused('wrong_engine', `the repository is one of ${named.engine}, not ${engine}`)
     return named.id
   }
-  const location = choice.is === 'place' ? choice.container : known.defaultLocation(action.engine)
+  const location = choice.is === 'place' ? choice.container : known.defaultLocation(engine)
   const { project, client } = known
-  const id = repositoryIdOf(project, client, action.engine, location)
-  if (!known.repository(id)) fresh.set(id, { id, project, client, engine: action.engine, location })
+  const id = repositoryIdOf(project, client, engine, location)
+  if (!known.repository(id)) fresh.set(id, { id, project, client, engine, location })
   return id
+}
+
+/** The level of a backup whose parent was named. What lies in another repository is no help to the engine. */
+function levelOn(parent: Backup | undefined, repository: RepositoryId): Pick<Task, 'level' | 'parent'> {
+  if (!parent) return { level: 0 }
+  const level = parent.level + 1
+  return parent.repository === repository ? { level, parent: parentOf(parent) } : { level }
 }
 
 function levelFor(
@@ -131,7 +161,8 @@ function sourceFor(action: Extract<Action, { do: 'restore' }>, known: Known): De
       ? known.backup(from.id)
       : newestOf(known.backupsOf((from.hostname ?? known.client) as ClientId), from)
   if (!backup) return refused('backup_unknown', 'there is no such backup to restore')
-  if (backup.engine !== action.engine)
+  // What a keeper keeps for another engine it gives back as files.
+  if (backup.engine !== action.engine && keeperOf(backup.engine) !== action.engine)
     return refused('wrong_engine', `the backup was made with ${backup.engine}, not ${action.engine}`)
   return { repository: backup.repository, sources: [parentOf(backup)] }
 }

@@ -1,4 +1,3 @@
-import type { JobAction } from '../../core/action.ts'
 import type { Backup } from '../../core/catalogue.ts'
 import { later, type Instant } from '../../core/clock.ts'
 import {
@@ -11,7 +10,7 @@ import {
   type UserId,
 } from '../../core/ids.ts'
 import type { Run, Task } from '../../core/run.ts'
-import { planTasks, type NewRepository } from '../plan/tasks.ts'
+import { planTasks, type AskedAction, type NewRepository } from '../plan/tasks.ts'
 import { put, ref, type Put, type Stored, type Transaction } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Context } from './context.ts'
@@ -23,7 +22,7 @@ export interface RunRequest {
   readonly job: JobId
   readonly client: ClientId
   readonly slot: Slot
-  readonly actions: readonly JobAction[]
+  readonly actions: readonly AskedAction[]
   readonly session?: { readonly id: SessionId; readonly tag: number }
   readonly purpose?: Run['purpose']
   readonly restore?: string
@@ -97,8 +96,9 @@ function sealed(context: Context, fresh: NewRepository, now: Instant): Put {
 /** What a repository's sealed password is bound to. */
 export const repositoryPlace = (project: string, id: string): string => `repository/${project}/${id}`
 
-const defaultLocation = (template: string, project: string, client: string, engine: string): string =>
-  template.replaceAll('{project}', project).replaceAll('{client}', client).replaceAll('{engine}', engine)
+/** Where a client's default repository of an engine lies; `folder` stands in the place of the engine's name. */
+export const defaultLocation = (template: string, project: string, client: string, folder: string): string =>
+  template.replaceAll('{project}', project).replaceAll('{client}', client).replaceAll('{engine}', folder)
 
 function* valuesOf(stored: Iterable<Stored<Backup>>): Generator<Backup> {
   for (const { value } of stored) yield value

@@ -1,4 +1,4 @@
-import type { JobAction, JsonObject } from '../../core/action.ts'
+import { keeperOf, type JobAction, type JsonObject } from '../../core/action.ts'
 import type { Backup } from '../../core/catalogue.ts'
 import { badField, Fault } from '../../core/fault.ts'
 import {
@@ -106,7 +106,8 @@ function targetOf(backup: Backup, all: readonly Backup[], { from, target }: Rest
 function actionFor(backup: Backup, request: RestoreRequest, target: string): JobAction {
   const freezer: JsonObject = {
     action: 'restore',
-    engine_name: backup.engine,
+    // A database's copy comes back as files: making a database of it is another request.
+    engine_name: keeperOf(backup.engine),
     backup_id: backup.id,
     restore_abs_path: target,
     overwrite: request.overwrite,
