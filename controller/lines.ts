@@ -40,7 +40,7 @@ export function lineHandler(options: LineHandlerOptions): LineHandler {
         case 'renew':
           return renewFor(options, line, message.csr)
         case 'instances':
-          return
+          return reconciler.announced(line, message)
         default:
           return reconciler.heard(line, message)
       }

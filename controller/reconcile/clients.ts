@@ -2,21 +2,25 @@ import type { Client, Line } from '../../core/catalogue.ts'
 import type { Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId, ServerId } from '../../core/ids.ts'
 import type { Hello } from '../../core/link.ts'
+import type { InstanceTemplate } from '../../core/instance.ts'
 import { isEnrolled } from '../../core/select.ts'
 import { put, unchanged } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
 import { retrying } from '../use-cases/retrying.ts'
+import type { Announcements } from './announcements.ts'
 import type { LineBook } from './line-book.ts'
 
 export interface ClientsOptions {
   readonly context: Pick<Context, 'state' | 'clock'>
   readonly lines: LineBook
+  readonly announcements: Pick<Announcements, 'templatesOf'>
   readonly server: ServerId
   readonly leads: () => boolean
 }
 
 /**
- * Keeps each client's document in step with its line: written when a line opens or is lost, never in between. The server at
+ * Keeps each client's document in step with its line: written when a line opens or is lost, and when its agent's templates
+ * change, never in between. The server at
  * which the line ended writes it; when that server is gone too, the leader does.
  */
 export class Clients {
@@ -45,13 +49,19 @@ export class Clients {
 
   /** The document as it should be; undefined when it is. */
   #wanted(client: Client): Client | undefined {
-    const { context, lines, server } = this.#options
+    const { context, lines, server, announcements } = this.#options
     const here = lines.line(client.project, client.id)
     if (here) {
       const since = lines.since(client.project, client.id) ?? context.clock.now()
       const line: Line = { is: 'up', server, since }
-      const known = client.line.is === 'up' && client.line.server === server && client.line.since === since
-      return known ? undefined : { ...client, line, agent: agentOf(here.hello), labels: here.hello.labels }
+      const templates = announcements.templatesOf(here)
+      const known =
+        client.line.is === 'up' &&
+        client.line.server === server &&
+        client.line.since === since &&
+        isSame(client.agent?.templates ?? [], templates)
+      const agent = agentOf(here.hello, templates)
+      return known ? undefined : { ...client, line, agent, labels: here.hello.labels }
     }
     if (client.line.is !== 'up') return undefined
     const ours = client.line.server === server
@@ -60,10 +70,17 @@ export class Clients {
   }
 }
 
-const agentOf = (hello: Hello): NonNullable<Client['agent']> => ({
+const agentOf = (hello: Hello, templates: readonly InstanceTemplate[]): NonNullable<Client['agent']> => ({
   version: hello.version,
   os: hello.os,
   hostname: hello.hostname,
   incarnation: hello.incarnation,
   engines: hello.engines,
+  ...(templates.length === 0 ? {} : { templates }),
 })
+
+const isSame = (a: readonly InstanceTemplate[], b: readonly InstanceTemplate[]): boolean =>
+  a.length === b.length && a.every((template, at) => textOf(template) === textOf(b[at]))
+
+const textOf = (template: InstanceTemplate | undefined): string =>
+  JSON.stringify([template?.name, template?.datastore.type, template?.datastore.version])

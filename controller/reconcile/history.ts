@@ -72,9 +72,14 @@ export class History {
     }
   }
 
-  #isNeeded({ project, session }: Run): boolean {
-    const set =
-      session && this.#options.context.state.get('set', project, setIdOf(session.id, session.tag))?.value
-    return set !== undefined && set.phase.is !== 'ended'
+  /** By a set that goes on, or by a record that has still to be told how it ended. */
+  #isNeeded({ id, project, session }: Run): boolean {
+    const { state } = this.#options.context
+    const set = session && state.get('set', project, setIdOf(session.id, session.tag))?.value
+    if (set !== undefined && set.phase.is !== 'ended') return true
+    if (state.countWhere('instance', 'run', scoped(project, id)) > 0) return true
+    for (const { value } of state.where('instance_backup', 'run', scoped(project, id)))
+      if (value.deleting === id || (value.run === id && value.state.is === 'open')) return true
+    return false
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock, Instant } from '../../core/clock.ts'
-import type { ClientId, ProjectId, RunId, ServerId } from '../../core/ids.ts'
+import type { ClientId, InstanceBackupId, InstanceId, ProjectId, RunId, ServerId } from '../../core/ids.ts'
+import type { InstanceProbe, InstanceTemplate } from '../../core/instance.ts'
 import type { SaidOfAttempt } from '../../core/link.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf } from '../../core/set.ts'
@@ -10,8 +11,10 @@ import type { AgentLine } from '../ports/lines.ts'
 import type { Look } from '../state/projection.ts'
 import { every, scoped } from '../state/indexes.ts'
 import type { Context } from '../use-cases/context.ts'
+import { Announcements } from './announcements.ts'
 import { Clients } from './clients.ts'
 import { History } from './history.ts'
+import { InstanceWork } from './instance-work.ts'
 import { LineBook } from './line-book.ts'
 import { LookQueue } from './queue.ts'
 import { Runs } from './runs.ts'
@@ -47,6 +50,8 @@ export class Reconciler implements AsyncDisposable {
   readonly #sets: Sets
   readonly #schedules: Schedules
   readonly #clients: Clients
+  readonly #announcements: Announcements
+  readonly #instances: InstanceWork
   readonly #history: History
   readonly #time: ServerTime
   readonly #unsubscribe: (() => void)[]
@@ -69,7 +74,9 @@ export class Reconciler implements AsyncDisposable {
     this.#sets = new Sets({ context, epoch })
     this.#schedules = new Schedules({ context, epoch })
     this.#history = new History({ context, epoch })
-    this.#clients = new Clients({ context, lines, server, leads })
+    this.#announcements = new Announcements({ context, lines, leads })
+    this.#clients = new Clients({ context, lines, server, leads, announcements: this.#announcements })
+    this.#instances = new InstanceWork({ context, epoch })
     this.#queue = new LookQueue({ clock, atOnce: looksAtOnce, look: (key) => this.#look(key), failed })
     this.#unsubscribe = [
       context.state.onLook((look) => this.#stateChanged(look)),
@@ -94,11 +101,17 @@ export class Reconciler implements AsyncDisposable {
       this.#wake('session', value.project, value.id)
     for (const { value } of state.all('client'))
       if (value.line.is === 'up') this.#wake('client', value.project, value.id)
+    for (const { value } of state.where('instance_backup', 'open', every))
+      this.#wake('instance_backup', value.project, value.id)
+    for (const { value } of state.where('instance', 'open', every))
+      this.#wake('instance', value.project, value.id)
+    for (const { value } of state.all('instance')) this.#wake('announced', value.project, value.client)
   }
 
   lineOpened(line: AgentLine): void {
     this.#options.lines.open(line)
-    this.#wake('client', line.project, line.client)
+    const { instances = [], templates = [] } = line.hello
+    this.announced(line, { instances, templates })
     this.#wakeRunsOf(line.project, line.client)
     line.send({ type: 'servers', addresses: this.#addresses() })
     for (const held of this.#options.lines.heldOf(line)) this.#settle(line, held.run, held.attempt)
@@ -108,6 +121,19 @@ export class Reconciler implements AsyncDisposable {
     if (!this.#options.lines.close(line)) return
     this.#wake('client', line.project, line.client)
     this.#wakeRunsOf(line.project, line.client)
+  }
+
+  /** What an agent said of its databases, all of it anew. */
+  announced(
+    line: AgentLine,
+    said: {
+      readonly instances: readonly InstanceProbe[]
+      readonly templates: readonly InstanceTemplate[]
+    },
+  ): void {
+    this.#announcements.note(line, said)
+    this.#wake('client', line.project, line.client)
+    this.#wake('announced', line.project, line.client)
   }
 
   /** What an agent said of a run. Played in the background; its line may say the same again at any time. */
@@ -172,8 +198,12 @@ export class Reconciler implements AsyncDisposable {
       case 'job':
       case 'session':
         return this.#wake(kind, project, id)
+      case 'instance':
+      case 'instance_backup':
+        return this.#wake(kind, project, id)
       case 'client':
         this.#wake('client', project, id)
+        this.#wake('announced', project, id)
         return this.#wakeRunsOf(project as ProjectId, id as ClientId)
       case 'server':
         this.#wake('servers', '', '')
@@ -196,10 +226,21 @@ export class Reconciler implements AsyncDisposable {
       this.#wake('job', run.project, run.job)
       this.#wake('history', run.project, run.job)
     }
+    if (before?.state.is !== after?.state.is && (!after || after.state.is === 'finished'))
+      this.#wakeRecordsOf(run)
     if (before && after && before.state.is !== 'finished' && isSettled(after, before.state.attempt)) {
       this.committed(after.project, after.client, after.id, before.state.attempt)
       if (after.state.is === 'finished') this.#options.lines.forget(after.project, after.client, after.id)
     }
+  }
+
+  /** Whoever waits for the run: it has ended, or is gone. */
+  #wakeRecordsOf({ project, id }: Run): void {
+    const { state } = this.#options.context
+    for (const { value } of state.where('instance_backup', 'run', scoped(project, id)))
+      this.#wake('instance_backup', project, value.id)
+    for (const { value } of state.where('instance', 'run', scoped(project, id)))
+      this.#wake('instance', project, value.id)
   }
 
   /** host:port of every server that takes agents. */
@@ -230,6 +271,12 @@ export class Reconciler implements AsyncDisposable {
         return this.#schedules.lookAtSession(project, id)
       case 'client':
         return this.#clients.look(project, id as ClientId)
+      case 'announced':
+        return this.#announcements.look(project, id as ClientId)
+      case 'instance':
+        return this.#instances.lookAtInstance(project, id as InstanceId)
+      case 'instance_backup':
+        return this.#instances.lookAtBackup(project, id as InstanceBackupId)
       case 'servers':
         return this.#tellServers()
       case 'sweep':

@@ -1,9 +1,28 @@
 import type { Instant } from '../../core/clock.ts'
-import { Fault } from '../../core/fault.ts'
-import type { InstanceBackupId, InstanceId } from '../../core/ids.ts'
-import type { InstanceBackup } from '../../core/instance.ts'
-import type { Stored } from '../state/documents.ts'
+import { badField, Fault } from '../../core/fault.ts'
+import {
+  instanceBackupId,
+  instanceJobOf,
+  manualSlot,
+  uuidOf,
+  type ActionId,
+  type InstanceBackupId,
+  type InstanceId,
+  type ProjectId,
+} from '../../core/ids.ts'
+import type { Instance, InstanceBackup } from '../../core/instance.ts'
+import { isBeingDeleted, isComplete, newestComplete } from '../plan/backup-tree.ts'
+import { begunAt, hasBegun } from '../plan/instance-backups.ts'
+import type { OwnAction } from '../plan/tasks.ts'
+import { put, unchanged, type Stored, type Transaction } from '../state/documents.ts'
+import { scoped } from '../state/indexes.ts'
+import type { State } from '../state/state.ts'
+import { containerPlace } from './containers.ts'
 import type { Caller, Context } from './context.ts'
+import { parentOf } from './instance-records.ts'
+import { creating, newRun } from './new-run.ts'
+import { retrying, surely } from './retrying.ts'
+import { containerFor } from './strategies.ts'
 
 /** A backup of an instance, as it is asked for. */
 export interface NewInstanceBackup {
@@ -37,14 +56,8 @@ export interface Progress {
   readonly bytes?: number
 }
 
-/** The caller's backup; an administrator's are those of every project. Throws Fault('not_found'). */
-export function existingInstanceBackup(
-  _context: Pick<Context, 'state'>,
-  _caller: Caller,
-  id: InstanceBackupId,
-): Stored<InstanceBackup> {
-  throw new Fault('not_found', `no backup ${id}`)
-}
+/** How long a node may take to begin, at most: whoever asked is waiting, and the instance takes nothing else. Milliseconds. */
+const startMaxMs = 3_600_000
 
 /**
  * Starts a backup of an instance: its record, its run and the instance's being busy are one transaction, so two at once
@@ -53,11 +66,137 @@ export function existingInstanceBackup(
  * `parent_id`), 'unsupported' (its node cannot back it up), 'too_much' (the project's quota), 'store_down'.
  */
 export function createInstanceBackup(
-  _context: Context,
-  _caller: Caller,
+  context: Context,
+  caller: Caller,
   wish: NewInstanceBackup,
 ): Promise<Stored<InstanceBackup>> {
-  return Promise.reject(new Fault('not_found', `no instance ${wish.instance}`))
+  const id = newId(context)
+  return surely(context, () => retrying(context, () => start(context, caller, wish, id)))
+}
+
+const newId = ({ secrets }: Context): InstanceBackupId => instanceBackupId(uuidOf(secrets.uuid()))
+
+async function start(
+  context: Context,
+  caller: Caller,
+  wish: NewInstanceBackup,
+  id: InstanceBackupId,
+): Promise<Stored<InstanceBackup>> {
+  const { state, clock } = context
+  const { project, user } = caller
+  const stored = readyInstance(context, project, wish.instance)
+  const instance = stored.value
+  const parent = parentFor(context, project, wish)
+  const mark = quotaMark(context, project)
+  const container = containerFor(context, project, instance.id, wish.container)
+  const made = newRun(context, {
+    project,
+    user,
+    job: instanceJobOf(instance.id),
+    client: instance.client,
+    slot: manualSlot(id),
+    actions: [actionFor(context, instance, wish.name, container, parent?.value)],
+    startMs: Math.min(startMaxMs, context.settings.startMs),
+  })
+  const now = clock.now()
+  const repository = made.run.tasks[0]?.repository
+  const value: InstanceBackup = {
+    ...{ id, project, user, name: wish.name },
+    ...(wish.description === undefined ? {} : { description: wish.description }),
+    ...{ instance: instance.id, client: instance.client },
+    ...(parent ? { parent: parent.value.id } : {}),
+    ...{ datastore: instance.datastore, container },
+    ...(repository === undefined ? {} : { repository }),
+    ...{ run: made.run.id, state: { is: 'open' }, createdAt: now, updatedAt: now },
+  }
+  const runs = creating([made])
+  const revision = await state.commit({
+    requires: [
+      unchanged('instance', project, instance.id, stored),
+      unchanged('instance_backup', project, id, undefined),
+      // Whoever deletes it meanwhile writes it, or the instance.
+      ...(parent ? [unchanged('instance_backup', project, parent.value.id, parent)] : []),
+      ...mark.requires,
+      ...runs.requires,
+    ],
+    puts: [
+      put('instance', project, instance.id, { ...instance, busy: id, updatedAt: now }),
+      put('instance_backup', project, id, value),
+      ...mark.puts,
+      ...runs.puts,
+    ],
+  })
+  return { value, revision }
+}
+
+function readyInstance({ state }: Context, project: ProjectId, id: InstanceId): Stored<Instance> {
+  const stored = state.get('instance', project, id)
+  if (!stored) throw new Fault('not_found', `no instance ${id}`)
+  const { busy, state: now, datastore, client } = stored.value
+  if (busy !== undefined) throw new Fault('busy', `backup ${busy} of instance ${id} is running`)
+  if (now.is !== 'active') {
+    const why = now.is === 'building' ? 'it is being restored' : now.why
+    throw new Fault('busy', `instance ${id} is not ready: ${why}`)
+  }
+  const agent = state.get('client', project, client)?.value.agent
+  if (agent && !agent.engines.some(({ engine }) => engine === datastore.type))
+    throw new Fault('unsupported', `the node of instance ${id} has no way to back up ${datastore.type}`)
+  return stored
+}
+
+function parentFor(
+  { state }: Context,
+  project: ProjectId,
+  { instance, parent, incremental }: NewInstanceBackup,
+): Stored<InstanceBackup> | undefined {
+  const isGoing = (backup: InstanceBackup): boolean => isBeingDeleted(backup, (of) => parentOf(state, of))
+  if (parent === undefined) {
+    if (!incremental) return undefined
+    const all = [...state.where('instance_backup', 'instance', scoped(project, instance))]
+    const newest = newestComplete(all.map(({ value }) => value).filter((backup) => !isGoing(backup)))
+    return newest && state.get('instance_backup', project, newest.id)
+  }
+  const stored = state.get('instance_backup', project, parent)
+  if (!stored) throw new Fault('not_found', `no backup ${parent}`)
+  if (stored.value.instance !== instance)
+    throw badField('parent_id', `backup ${parent} is not one of instance ${instance}`)
+  if (!isComplete(stored.value)) throw badField('parent_id', `backup ${parent} is not completed`)
+  if (isGoing(stored.value)) throw badField('parent_id', `backup ${parent} is being deleted`)
+  return stored
+}
+
+const actionFor = (
+  { settings }: Context,
+  { client, project, key, datastore }: Instance,
+  backupName: string,
+  container: string,
+  parent: InstanceBackup | undefined,
+): OwnAction => ({
+  ...{ actionId: 'backup' as ActionId, maxRetries: 0, maxRetriesIntervalS: 0, mandatory: false },
+  parent: parent?.backup ?? 'none',
+  action: {
+    ...{ do: 'backup', engine: datastore.type, backupName, paths: [], instance: key, excludes: [] },
+    ...{ oneFileSystem: false, onUnreadable: 'fail', levels: { noIncremental: parent === undefined } },
+    repository: containerPlace(settings.defaultRepository, project, client, container),
+    limits: {},
+  },
+})
+
+/** What every backup of a project writes, so that no two take the last place of its quota. Throws Fault('too_much'). */
+function quotaMark({ state, settings }: Context, project: ProjectId): Pick<Transaction, 'requires' | 'puts'> {
+  const max = settings.backupsPerProject
+  if (state.count('instance_backup', project) >= max) {
+    let counted = 0
+    for (const { value } of state.of('instance_backup', project))
+      if (!isBeingDeleted(value, (of) => parentOf(state, of)) && ++counted >= max)
+        throw new Fault('too_much', `project ${project} has its ${max} backups; delete some first`)
+  }
+  const stored = state.get('quota', project, 'backups')
+  const made = (stored?.value.made ?? 0) + 1
+  return {
+    requires: [unchanged('quota', project, 'backups', stored)],
+    puts: [put('quota', project, 'backups', { project, made })],
+  }
 }
 
 /**
@@ -65,27 +204,66 @@ export function createInstanceBackup(
  * 'bad_request' (nothing is known of that location; the field is `remote_location`), 'too_much' (quota), 'store_down'.
  */
 export function registerInstanceBackup(
-  _context: Context,
-  _caller: Caller,
-  _wish: RegisteredBackup,
+  context: Context,
+  { project, user }: Caller,
+  { name, description, location, bytes }: RegisteredBackup,
 ): Promise<Stored<InstanceBackup>> {
-  return Promise.reject(new Fault('bad_request', 'unknown', { field: 'remote_location' }))
+  const { state, clock } = context
+  const id = newId(context)
+  return surely(context, () =>
+    retrying(context, async () => {
+      const source = sourceAt(state, project, location)
+      const mark = quotaMark(context, project)
+      const now = clock.now()
+      const { client, datastore, container, repository, backup } = source
+      const value: InstanceBackup = {
+        ...{ id, project, user, name },
+        ...(description === undefined ? {} : { description }),
+        ...{ client, datastore, container },
+        ...(repository === undefined ? {} : { repository }),
+        ...(backup === undefined ? {} : { backup }),
+        ...{ state: { is: 'restored' }, bytes, location, createdAt: now, updatedAt: now },
+      }
+      const revision = await state.commit({
+        requires: [unchanged('instance_backup', project, id, undefined), ...mark.requires],
+        puts: [put('instance_backup', project, id, value), ...mark.puts],
+      })
+      return { value, revision }
+    }),
+  )
 }
 
-/**
- * Deletes a backup with all that build on it, at every depth: all or nothing. Returns when that is accepted; records go when
- * their data is gone. Done again meanwhile it changes nothing. Throws Fault 'not_found', 'busy' (one of them is running, and
- * which, or one is being restored), 'store_down'.
- */
-export function removeInstanceBackup(
-  _context: Context,
-  _caller: Caller,
-  id: InstanceBackupId,
-): Promise<void> {
-  return Promise.reject(new Fault('not_found', `no backup ${id}`))
+function sourceAt(state: State, project: ProjectId, location: string): InstanceBackup {
+  for (const { value } of state.of('instance_backup', project))
+    if (
+      value.location === location &&
+      isComplete(value) &&
+      !isBeingDeleted(value, (of) => parentOf(state, of))
+    )
+      return value
+  throw badField('remote_location', 'no completed backup of this installation lies there')
 }
 
 /** How far a backup is. Of one that is open its run tells. */
-export function progressOf(_context: Pick<Context, 'state'>, backup: InstanceBackup): Progress {
-  return { status: 'NEW', updatedAt: backup.updatedAt }
+export function progressOf({ state }: Pick<Context, 'state'>, backup: InstanceBackup): Progress {
+  const { updatedAt, bytes, deleteFailed } = backup
+  const size = bytes === undefined ? {} : { bytes }
+  switch (backup.state.is) {
+    case 'open': {
+      const run = backup.run && state.get('run', backup.project, backup.run)?.value
+      if (!run || !hasBegun(run)) return { status: 'NEW', updatedAt }
+      const instance = backup.instance && state.get('instance', backup.project, backup.instance)?.value
+      return {
+        status: 'BUILDING',
+        updatedAt: begunAt(run),
+        ...(instance?.bytes === undefined ? {} : { bytes: instance.bytes }),
+      }
+    }
+    case 'completed':
+      return { status: deleteFailed ? 'DELETE_FAILED' : 'COMPLETED', updatedAt, ...size }
+    case 'failed':
+      return { status: deleteFailed ? 'DELETE_FAILED' : 'FAILED', updatedAt, ...size }
+    case 'restored':
+      return { status: 'RESTORED', updatedAt, ...size }
+  }
 }

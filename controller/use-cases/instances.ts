@@ -1,8 +1,25 @@
-import { Fault } from '../../core/fault.ts'
-import type { ClientId, InstanceBackupId, InstanceId } from '../../core/ids.ts'
-import type { Instance } from '../../core/instance.ts'
-import type { Stored } from '../state/documents.ts'
+import type { Backup, Client } from '../../core/catalogue.ts'
+import { badField, Fault } from '../../core/fault.ts'
+import {
+  instanceIdOf,
+  instanceJobOf,
+  manualSlot,
+  type ActionId,
+  type ClientId,
+  type InstanceBackupId,
+  type InstanceId,
+  type ProjectId,
+} from '../../core/ids.ts'
+import type { Instance, InstanceBackup } from '../../core/instance.ts'
+import { isEnrolled } from '../../core/select.ts'
+import { isBeingDeleted, isComplete } from '../plan/backup-tree.ts'
+import type { OwnAction } from '../plan/tasks.ts'
+import { put, ref, unchanged, type Stored } from '../state/documents.ts'
+import type { State } from '../state/state.ts'
 import type { Caller, Context } from './context.ts'
+import { parentOf, savedEntry } from './instance-records.ts'
+import { creating, newRun } from './new-run.ts'
+import { retrying } from './retrying.ts'
 
 /** An instance to be created by restoring a backup. */
 export interface NewInstance {
@@ -22,11 +39,13 @@ export interface NewInstance {
  * too.
  */
 export function existingInstance(
-  _context: Pick<Context, 'state'>,
-  _caller: Caller,
+  { state }: Pick<Context, 'state'>,
+  { project, role }: Caller,
   id: InstanceId,
 ): Stored<Instance> {
-  throw new Fault('not_found', `no instance ${id}`)
+  const [found] = role === 'admin' ? state.where('instance', 'id', id) : [state.get('instance', project, id)]
+  if (!found) throw new Fault('not_found', `no instance ${id}`)
+  return found
 }
 
 /**
@@ -36,17 +55,126 @@ export function existingInstance(
  * of database; the field is `datastore`), 'unsupported' (no node has a template for it), 'store_down'.
  */
 export function createInstance(
-  _context: Context,
-  _caller: Caller,
-  _wish: NewInstance,
+  context: Context,
+  caller: Caller,
+  wish: NewInstance,
 ): Promise<Stored<Instance>> {
-  return Promise.reject(new Fault('unsupported', 'no template'))
+  const random = context.secrets.uuid().slice(0, 8)
+  return retrying(context, () => create(context, caller, wish, random))
+}
+
+async function create(
+  context: Context,
+  { project, user }: Caller,
+  wish: NewInstance,
+  random: string,
+): Promise<Stored<Instance>> {
+  const { state, clock } = context
+  const { record, entry } = sourceOf(state, project, wish)
+  const { client, template } = siteFor(state, project, record, entry, wish.client)
+  const key = keyFor(wish.name, random)
+  const id = instanceIdOf(project, client, key)
+  const action: OwnAction = {
+    ...{ actionId: 'restore' as ActionId, maxRetries: 0, maxRetriesIntervalS: 0, mandatory: false },
+    action: {
+      ...{ do: 'restore', engine: record.datastore.type, from: { is: 'backup', id: entry.id } },
+      ...{ include: [], target: '', create: { template, instance: key, name: wish.name } },
+      ...{ overwrite: false, repository: { is: 'default' }, limits: {} },
+    },
+  }
+  const made = newRun(context, {
+    ...{ project, user, client, job: instanceJobOf(id), slot: manualSlot('create') },
+    ...{ actions: [action], purpose: 'restore' },
+  })
+  const now = clock.now()
+  const value: Instance = {
+    ...{ id, project, client, key, name: wish.name, datastore: record.datastore },
+    state: { is: 'building', run: made.run.id },
+    ...(record.bytes === undefined ? {} : { bytes: record.bytes }),
+    ...{ createdAt: now, updatedAt: now },
+  }
+  const runs = creating([made])
+  const revision = await state.commit({
+    requires: [unchanged('instance', project, id, undefined), ...runs.requires],
+    puts: [put('instance', project, id, value), ...runs.puts],
+  })
+  return { value, revision }
+}
+
+/** The backup that is to be restored, and what of it is in a repository. */
+function sourceOf(
+  state: State,
+  project: ProjectId,
+  { backup, datastore, volumeBytes }: NewInstance,
+): { record: InstanceBackup; entry: Backup } {
+  const record = state.get('instance_backup', project, backup)?.value
+  if (!record) throw new Fault('not_found', `no backup ${backup}`)
+  if (!isComplete(record) && record.state.is !== 'restored')
+    throw new Fault('conflict', `backup ${backup} is not completed`)
+  if (isBeingDeleted(record, (of) => parentOf(state, of)))
+    throw new Fault('conflict', `backup ${backup} is being deleted`)
+  const { type } = record.datastore
+  if (datastore && datastore.type !== type)
+    throw badField('datastore', `backup ${backup} is one of ${type}, not ${datastore.type}`)
+  if (volumeBytes !== undefined && volumeBytes < (record.bytes ?? 0))
+    throw new Fault('forbidden', `the volume is smaller than backup ${backup}`, { field: 'volume' })
+  const entry = savedEntry(state, record)
+  if (!entry) throw new Fault('not_found', `the data of backup ${backup} is gone`)
+  return { record, entry }
+}
+
+/** The node that is to create it, and from which of its templates. */
+function siteFor(
+  state: State,
+  project: ProjectId,
+  { datastore: { type } }: InstanceBackup,
+  entry: Backup,
+  wanted: ClientId | undefined,
+): { client: ClientId; template: string } {
+  const clients = wanted === undefined ? candidates(state, entry) : [state.get('client', project, wanted)]
+  for (const stored of clients) {
+    if (!isEnrolled(stored?.value)) continue
+    const template = stored?.value.agent?.templates?.find(({ datastore }) => datastore.type === type)
+    if (stored && template) return { client: stored.value.id, template: template.name }
+  }
+  const where = wanted ?? 'a node that reaches its repository'
+  throw new Fault('unsupported', `no template for ${type} on ${where}`)
+}
+
+/** The node that made the backup, and, unless the repository lies on that one, all others. */
+function* candidates(
+  state: State,
+  { project, client, repository }: Backup,
+): Generator<Stored<Client> | undefined> {
+  yield state.get('client', project, client)
+  if (state.get('repository', project, repository)?.value.client !== undefined) return
+  yield* state.of('client', project)
+}
+
+/** A key that its node will not have yet, and that people recognize. */
+function keyFor(name: string, random: string): string {
+  const plain = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+    .slice(0, 40)
+  return `${plain || 'db'}-${random}`
 }
 
 /**
  * Drops the record of an instance that is `down` or in `error`; its backups and its data stay. One that its agent announces
  * again comes back. Throws Fault 'not_found', 'busy' (any other state, or a backup of it is under way), 'store_down'.
  */
-export function removeInstance(_context: Context, _caller: Caller, id: InstanceId): Promise<void> {
-  return Promise.reject(new Fault('not_found', `no instance ${id}`))
+export async function removeInstance(context: Context, caller: Caller, id: InstanceId): Promise<void> {
+  await retrying(context, async () => {
+    const stored = existingInstance(context, caller, id)
+    const { project, state, busy } = stored.value
+    if (busy !== undefined) throw new Fault('busy', `backup ${busy} of instance ${id} is running`)
+    if (state.is !== 'down' && state.is !== 'error') throw new Fault('busy', `instance ${id} is in use`)
+    await context.state.commit({
+      requires: [unchanged('instance', project, id, stored)],
+      puts: [],
+      deletes: [ref('instance', project, id)],
+    })
+  })
 }

@@ -30,3 +30,17 @@ export async function retrying<T>(
     await state.catchUp()
   }
 }
+
+/**
+ * Does it again, on a state that has caught up, when the first answer was that it cannot be done now: another server may just
+ * have ended what stood in its way.
+ */
+export async function surely<T>({ state }: Pick<Context, 'state'>, attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt()
+  } catch (error) {
+    if (!isFault(error, 'busy', 'too_much')) throw error
+  }
+  await state.catchUp()
+  return attempt()
+}

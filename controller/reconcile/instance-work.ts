@@ -1,0 +1,193 @@
+import { isFault } from '../../core/fault.ts'
+import type { InstanceBackupId, InstanceId, ProjectId } from '../../core/ids.ts'
+import type { Instance, InstanceBackup } from '../../core/instance.ts'
+import type { Epoch } from '../../core/link.ts'
+import type { Reason, Run } from '../../core/run.ts'
+import {
+  built,
+  closed,
+  missingBackup,
+  missingRemoval,
+  missingRestore,
+  released,
+  settleBackup,
+  settleRemoval,
+  settleRestore,
+} from '../plan/instance-backups.ts'
+import { put, ref, unchanged, type Stored, type Transaction } from '../state/documents.ts'
+import type { Context } from '../use-cases/context.ts'
+import { locationOf } from '../use-cases/containers.ts'
+import { backupTree, savedEntry } from '../use-cases/instance-records.ts'
+
+/** Records in one transaction, each with its entry in the catalogue or a requirement beside it. */
+const atOnce = 50
+
+export interface InstanceWorkOptions {
+  readonly context: Pick<Context, 'state' | 'clock'>
+  readonly epoch: () => Epoch | undefined
+}
+
+/**
+ * Leader only: carries over what became of the runs that make instances' backups, remove their data and create instances.
+ * A record that waits for a run which is not there ends as failed: nothing waits for ever.
+ */
+export class InstanceWork {
+  readonly #options: InstanceWorkOptions
+
+  constructor(options: InstanceWorkOptions) {
+    this.#options = options
+  }
+
+  async lookAtBackup(project: ProjectId, id: InstanceBackupId): Promise<undefined> {
+    await this.#surely(async (last) => {
+      const stored = this.#options.context.state.get('instance_backup', project, id)
+      if (stored?.value.state.is === 'open') return this.#settleBackup(stored, last)
+      return stored?.value.deleting === undefined ? true : this.#settleRemoval(stored, last)
+    })
+    return undefined
+  }
+
+  async lookAtInstance(project: ProjectId, id: InstanceId): Promise<undefined> {
+    await this.#surely(async (last) => {
+      const stored = this.#options.context.state.get('instance', project, id)
+      if (stored?.value.state.is === 'building') return this.#settleRestore(stored, last)
+      return stored?.value.busy === undefined ? true : this.#release(stored, stored.value.busy, last)
+    })
+    return undefined
+  }
+
+  /**
+   * Decides once more on a state that has caught up when something was not there that should be (`false`), or when somebody else
+   * was faster. The second time (`last`) the answer stands; a write that is refused then comes back with the next look.
+   */
+  async #surely(settle: (last: boolean) => Promise<boolean>): Promise<void> {
+    if (this.#options.epoch() === undefined) return
+    try {
+      if (await settle(false)) return
+    } catch (error) {
+      if (isFault(error, 'fenced')) return
+      if (!isFault(error, 'stale_write')) throw error
+    }
+    await this.#options.context.state.catchUp()
+    await settle(true)
+  }
+
+  #run(project: ProjectId, id: Run['id'] | undefined): Run | undefined {
+    return id && this.#options.context.state.get('run', project, id)?.value
+  }
+
+  async #settleBackup(stored: Stored<InstanceBackup>, last: boolean): Promise<boolean> {
+    const { state, clock } = this.#options.context
+    const record = stored.value
+    const { project, id } = record
+    const entry = savedEntry(state, record)
+    const found = settleBackup(this.#run(project, record.run), entry)
+    if (found.do === 'wait') return true
+    if (found.do === 'missing' && !last) return false
+    const settled = found.do === 'close' ? found.state : missingBackup
+    if (settled.is === 'failed' && !last) return false
+    const instance = record.instance && state.get('instance', project, record.instance)
+    const now = clock.now()
+    const after = closed(record, settled, {
+      ...{ entry, now, location: locationOf(record) },
+      instance: instance?.value,
+    })
+    await this.#commit({
+      requires: [
+        unchanged('instance_backup', project, id, stored),
+        ...(instance ? [unchanged('instance', project, instance.value.id, instance)] : []),
+      ],
+      puts: [
+        put('instance_backup', project, id, after),
+        ...(instance
+          ? [put('instance', project, instance.value.id, released(instance.value, after, now))]
+          : []),
+      ],
+    })
+    return true
+  }
+
+  async #settleRemoval(stored: Stored<InstanceBackup>, last: boolean): Promise<boolean> {
+    const record = stored.value
+    const found = settleRemoval(this.#run(record.project, record.deleting))
+    if (found.do === 'wait') return true
+    if (found.do === 'missing' && !last) return false
+    const failed = found.do === 'close' ? found.failed : missingRemoval
+    await (failed ? this.#keepTree(stored, failed) : this.#dropTree(record))
+    return true
+  }
+
+  /** What builds on a record goes before it: a crash in between leaves a tree that is still marked, and goes on from there. */
+  async #dropTree(root: InstanceBackup): Promise<void> {
+    const { state } = this.#options.context
+    const tree = backupTree(state, root).reverse()
+    for (let from = 0; from < tree.length; from += atOnce)
+      await this.#commit({
+        requires: [],
+        puts: [],
+        deletes: tree.slice(from, from + atOnce).flatMap((record) => {
+          const entry = savedEntry(state, record)
+          return [
+            ref('instance_backup', record.project, record.id),
+            ...(entry ? [ref('backup', entry.project, entry.id)] : []),
+          ]
+        }),
+      })
+  }
+
+  /** The data of some may be gone: none can be built on or restored any more, and each may be deleted again. */
+  async #keepTree(root: Stored<InstanceBackup>, reason: Reason): Promise<void> {
+    const { state, clock } = this.#options.context
+    const { project } = root.value
+    const now = clock.now()
+    const tree = backupTree(state, root.value).reverse()
+    for (let from = 0; from < tree.length; from += atOnce) {
+      const part = tree
+        .slice(from, from + atOnce)
+        .flatMap(({ id }) => state.get('instance_backup', project, id) ?? [])
+      await this.#commit({
+        requires: part.map((stored) => unchanged('instance_backup', project, stored.value.id, stored)),
+        puts: part.map(({ value }) => {
+          const { deleting, ...kept } = value
+          const own = value.id === root.value.id || deleting === undefined ? {} : { deleting }
+          const after = { ...kept, ...own, deleteFailed: reason, updatedAt: now }
+          return put('instance_backup', project, value.id, after)
+        }),
+      })
+    }
+  }
+
+  async #settleRestore(stored: Stored<Instance>, last: boolean): Promise<boolean> {
+    const instance = stored.value
+    if (instance.state.is !== 'building') return true
+    const found = settleRestore(this.#run(instance.project, instance.state.run))
+    if (found.do === 'wait') return true
+    if (found.do === 'missing' && !last) return false
+    const settled = found.do === 'close' ? found.state : missingRestore
+    await this.#putInstance(stored, built(instance, settled, this.#options.context.clock.now()))
+    return true
+  }
+
+  /** An instance that waits for a backup which is over, or was never there. */
+  async #release(stored: Stored<Instance>, id: InstanceBackupId, last: boolean): Promise<boolean> {
+    const { state } = this.#options.context
+    if (state.get('instance_backup', stored.value.project, id)?.value.state.is === 'open') return true
+    if (!last) return false
+    const { busy, ...free } = stored.value
+    if (busy === id) await this.#putInstance(stored, free)
+    return true
+  }
+
+  async #putInstance(stored: Stored<Instance>, after: Instance): Promise<void> {
+    const { project, id } = after
+    await this.#commit({
+      requires: [unchanged('instance', project, id, stored)],
+      puts: [put('instance', project, id, after)],
+    })
+  }
+
+  async #commit(transaction: Transaction): Promise<void> {
+    const epoch = this.#options.epoch()
+    if (epoch !== undefined) await this.#options.context.state.commit({ ...transaction, epoch })
+  }
+}
