@@ -90,6 +90,9 @@ const rows = {
   bug: { status: 500, title: 'Internal Server Error', freezer: { title: 'Internal Storage Error' } },
 } as const satisfies Record<FaultCode | EdgeCode, Row>
 
+/** Status and title of each code of a problem, for the reference. */
+export const faultRows: Readonly<Record<FaultCode | EdgeCode, Pick<Row, 'status' | 'title'>>> = rows
+
 /** How clients are told to identify themselves: by Keystone's tokens where there is a Keystone. */
 const challengeOf = (keystone: string | undefined): string =>
   keystone === undefined ? 'Token realm="firn", header="X-Auth-Token"' : `Keystone uri="${keystone}"`
@@ -195,5 +198,7 @@ function problem(
   code: string,
   field: string | undefined,
 ): object {
-  return { type: 'about:blank', title, status, detail, code, ...(field === undefined ? {} : { field }) }
+  // Stable for each code, and where it is explained.
+  const type = `/reference#fault-${code}`
+  return { type, title, status, detail, code, ...(field === undefined ? {} : { field }) }
 }

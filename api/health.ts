@@ -1,5 +1,18 @@
+import { z } from 'zod'
 import { metricsText } from './metrics.ts'
+import { operation } from './operation.ts'
 import type { Ask, Route } from './route.ts'
+
+const tag = 'Server'
+
+const readiness = z.object({
+  status: z.enum(['ok', 'not ready']),
+  etcd: z.enum(['ok', 'away']),
+  loaded: z.boolean().meta({ description: 'Whether everything stored has been read once' }),
+  nats: z.enum(['ok', 'away']).meta({ description: 'Without it runs still start: it is told and not needed' }),
+  leader: z.enum(['this', 'other', 'none']),
+  lines_open: z.int().meta({ description: 'Agents connected to this server' }),
+})
 
 /** Ready: the store answers and some server leads. Without NATS runs still start, so it is told and not needed. */
 function ready(ask: Ask): Response {
@@ -21,17 +34,28 @@ const plain = (ask: Ask, text: string, type = 'text/plain; charset=utf-8'): Resp
   new Response(text, { headers: { 'content-type': type, ...ask.headers() } })
 
 export const healthRoutes: readonly Route[] = [
-  {
+  operation({
     ...{ method: 'GET', path: '/healthz', role: 'nobody', errors: 'problem' },
+    ...{ tag, id: 'getHealth', summary: 'Ask whether the process lives' },
+    answers: { 200: z.object({ status: z.literal('ok') }) },
     answer: (ask) => ask.json({ status: 'ok' }),
-  },
-  { method: 'GET', path: '/readyz', role: 'nobody', errors: 'problem', answer: ready },
-  {
+  }),
+  operation({
+    ...{ method: 'GET', path: '/readyz', role: 'nobody', errors: 'problem' },
+    ...{ tag, id: 'getReadiness', summary: 'Ask whether this server can serve' },
+    answers: { 200: readiness, 503: readiness },
+    answer: ready,
+  }),
+  operation({
     ...{ method: 'GET', path: '/healthcheck', role: 'nobody', errors: 'freezer' },
+    ...{ tag, id: 'getHealthcheck', summary: "Ask as Freezer's load balancers do" },
+    answers: { 200: 'text' },
     answer: (ask) => plain(ask, 'OK'),
-  },
-  {
+  }),
+  operation({
     ...{ method: 'GET', path: '/metrics', role: 'viewer', errors: 'problem', gives: 'text/plain' },
+    ...{ tag, id: 'getMetrics', summary: "Read counts in Prometheus' text format" },
+    answers: { 200: 'text' },
     answer: (ask) => plain(ask, metricsText(ask.served), 'text/plain; version=0.0.4; charset=utf-8'),
-  },
+  }),
 ]

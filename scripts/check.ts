@@ -1,8 +1,13 @@
 // `npm run check`: everything that can be said about the sources without running the product, each check by its name.
 // `npm run check -- lint types` runs only these.
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { outdatedGeneratedFiles, toolEnvironment } from './proto.ts'
+
+/** The linter of the OpenAPI document would ask the network for a newer one of itself. */
+const quiet = { ...toolEnvironment(), REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
 
 /** A check prints what it finds and answers whether all is well. */
 type Check = () => boolean
@@ -14,12 +19,30 @@ const CHECKS: Record<string, Check> = {
   dependencies: () => succeeds('vitest', 'run', '--reporter=dot', 'test/architecture.test.ts'),
   unused: () => succeeds('knip', '--no-progress', '--no-config-hints'),
   proto: () => succeeds('buf', 'lint'),
+  openapi: openApiLintsClean,
   generated: generatedCodeIsUpToDate,
 }
 
+const root = path.join(import.meta.dirname, '..')
+
 function succeeds(program: string, ...args: string[]): boolean {
-  const cwd = path.join(import.meta.dirname, '..')
-  return spawnSync(program, args, { cwd, stdio: 'inherit', env: toolEnvironment() }).status === 0
+  return spawnSync(program, args, { cwd: root, stdio: 'inherit', env: quiet }).status === 0
+}
+
+/** The document that a server answers, held against redocly.yaml. */
+function openApiLintsClean(): boolean {
+  const made = spawnSync(process.execPath, ['scripts/openapi.ts'], {
+    ...{ cwd: root, stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 * 1024 * 1024 },
+  })
+  if (made.status !== 0) return false
+  const dir = mkdtempSync(path.join(tmpdir(), 'firn-openapi-'))
+  try {
+    const file = path.join(dir, 'openapi.json')
+    writeFileSync(file, made.stdout)
+    return succeeds('redocly', 'lint', file, '--config', path.join(root, 'redocly.yaml'))
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
 }
 
 function generatedCodeIsUpToDate(): boolean {

@@ -147,7 +147,7 @@ export const ZONES: Zone[] = [
     mayImport: ['core', 'test/support'],
     packages: 'any',
     node: 'any',
-    mayLoad: ['controller', 'agent'],
+    mayLoad: ['controller', 'agent', 'api'],
   },
   {
     // The whole product on one machine: it makes the keys and configurations that an operator would.

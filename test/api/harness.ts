@@ -15,6 +15,7 @@ import { clientId, projectId, userId, type ProjectId } from '../../core/ids.ts'
 import { tokenText } from '../../core/tokens.ts'
 import { realClock } from '../support/real-clock.ts'
 import { eventually } from '../support/eventually.ts'
+import { checkTold } from './told.ts'
 
 /** A document of whatever shape: a test that looks for what is not there fails. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -167,7 +168,9 @@ export async function startApi(with_: Partial<ApiDeps> = {}, store = memoryStore
         },
       })
       const response = await app.request(path, { method, headers: sent }, { incoming } as never)
-      return answerOf(response)
+      const answer = await answerOf(response)
+      checkTold(method, path, answer)
+      return answer
     },
     async enrolled(name, of = project) {
       const client: Client = {
