@@ -12,11 +12,24 @@ export interface HttpOptions {
   /** How long a request's headers may take to come in, and the whole of it. Milliseconds. */
   readonly headersMs?: number
   readonly requestMs?: number
+  /** How many may be open at once: more are closed as they come. */
+  readonly connections?: number
+  /** How long a caller may leave its answer unread. Milliseconds. */
+  readonly stalledMs?: number
 }
 
 /** An honest client sends its headers at once, and a megabyte even over a slow link within the latter. Milliseconds. */
 const headersDefaultMs = 10_000
 const requestDefaultMs = 30_000
+
+/** Far more than the clients of one server open; each costs some ten kilobytes. */
+const connectionsDefault = 4_096
+
+/** A link that carries nothing for so long is broken, or its reader does not read. Milliseconds. */
+const stalledDefaultMs = 120_000
+
+/** How long a connection is kept open for the next request: longer than balancers keep theirs. Milliseconds. */
+const idleMs = 65_000
 
 /** How long answers under way may take once the server goes away. Milliseconds. */
 const drainMs = 5_000
@@ -27,8 +40,9 @@ const drainMs = 5_000
  */
 export async function serveHttp(
   deps: ApiDeps,
-  { port, host, headersMs = headersDefaultMs, requestMs = requestDefaultMs }: HttpOptions,
+  options: HttpOptions,
 ): Promise<AsyncDisposable & { readonly url: string }> {
+  const { port, host, headersMs = headersDefaultMs, requestMs = requestDefaultMs } = options
   const stopping = new AbortController()
   const app = buildApp(deps, stopping.signal)
   const server = createAdaptorServer({
@@ -38,9 +52,14 @@ export async function serveHttp(
       requestTimeout: requestMs,
       // How often node looks for requests that are over their time.
       connectionsCheckingInterval: Math.min(headersMs, requestMs, 1_000),
-      keepAliveTimeout: 65_000,
+      keepAliveTimeout: idleMs,
     },
   }) as Server
+  server.maxConnections = options.connections ?? connectionsDefault
+  server.setTimeout(options.stalledMs ?? stalledDefaultMs, (socket) => {
+    // Only what is not read: a stream with nothing to tell is as quiet.
+    if (socket.writableLength > 0) socket.destroy()
+  })
   server.listen(port, host)
   await once(server, 'listening')
   const { address, port: actual } = server.address() as AddressInfo

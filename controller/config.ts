@@ -8,10 +8,40 @@ const file = z.string().min(1)
 const hostPort = z.string().regex(/^(\[[0-9a-f:]+\]|[\w.-]+):\d{1,5}$/i, 'must be host:port')
 const port = z.number().int().min(0).max(65_535)
 
+const roleNames = (name: string) => z.array(z.string().min(1)).default([name])
+
+const keystoneForm = z.strictObject({
+  /** With or without `/v3`. */
+  url: z.url({ protocol: /^https?$/, error: 'must be http://host:port or https://host:port' }),
+  /** The server asks as this user, who needs the role `service` in that project. */
+  user: z.string().min(1).default('firn'),
+  password_file: file,
+  project: z.string().min(1).default('service'),
+  user_domain: z.string().min(1).default('Default'),
+  project_domain: z.string().min(1).default('Default'),
+  /** Keystone's roles that mean ours, in any case of letters; of several the highest counts. */
+  roles: z
+    .strictObject({
+      admin: roleNames('admin'),
+      operator: roleNames('member'),
+      viewer: roleNames('reader'),
+    })
+    .prefault({}),
+  /** How long an answer of Keystone is believed. */
+  cache_seconds: z.number().min(0).max(3_600).default(60),
+})
+
 /** The file as its writer sees it; docs/server.md explains each option. */
 export const configForm = z.strictObject({
   /** Where the REST API listens. Port 0: any. */
-  http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9_090) }).prefault({}),
+  http: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: port.default(9_090),
+      /** How many may be open at once; more are closed at once. */
+      connections: z.number().int().positive().default(4_096),
+    })
+    .prefault({}),
   /** Where agents connect; `advertise` is what they are told when it differs. */
   agents: z
     .strictObject({
@@ -44,6 +74,8 @@ export const configForm = z.strictObject({
     .default('/var/lib/firn/repositories/{project}/{client}/{engine}'),
   /** A file with a token that is made an administrator's of `project` when there is none yet. */
   first_token: z.strictObject({ file, project: z.string() }).optional(),
+  /** Whose tokens are taken besides Firn's own. */
+  keystone: keystoneForm.optional(),
   /** Written when the server takes requests: JSON with its addresses. */
   ready_file: file.optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
@@ -54,6 +86,9 @@ export const configForm = z.strictObject({
       run_seconds: z.number().positive().default(86_400),
       /** How long the members of a session may take to be ready. Seconds. */
       prepare_seconds: z.number().positive().default(60),
+      /** What one token may ask for: in the long run, and at once after a rest. */
+      requests_per_second: z.number().positive().default(20_000),
+      requests_burst: z.number().int().positive().default(40_000),
       /** Backups of databases that a project may have. 50 is Trove's default. */
       backups_per_project: z.number().int().min(0).max(1_000_000).default(50),
     })
@@ -92,7 +127,7 @@ export function parseConfig(text: string, base: string): ServerConfig {
 
 function withBase(config: ServerConfig, base: string): ServerConfig {
   const at = (name: string): string => path.resolve(base, name)
-  const { etcd, first_token: token } = config
+  const { etcd, first_token: token, keystone } = config
   return {
     ...config,
     keys: at(config.keys),
@@ -103,6 +138,15 @@ function withBase(config: ServerConfig, base: string): ServerConfig {
       ...(etcd.key === undefined ? {} : { key: at(etcd.key) }),
     },
     ...(token ? { first_token: { ...token, file: at(token.file) } } : {}),
+    ...(keystone
+      ? {
+          keystone: {
+            ...keystone,
+            url: `${keystone.url.replace(/\/+$/, '').replace(/\/v3$/, '')}/v3`,
+            password_file: at(keystone.password_file),
+          },
+        }
+      : {}),
     ...(config.ready_file === undefined ? {} : { ready_file: at(config.ready_file) }),
   }
 }

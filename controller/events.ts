@@ -10,6 +10,7 @@ export interface Events {
   'store.trouble': { what: string; err: unknown }
   'store.unreadable': { kind: string; id: string }
   'feed.trouble': { what: string; err?: unknown }
+  'identity.trouble': { what: string; err: unknown }
   'leader.changed': { leads: boolean; epoch: number }
   'line.opened': { project: string; client: string; peer: string; version: string }
   'line.closed': { project: string; client: string; why: string; text: string }
@@ -54,6 +55,7 @@ const levels: Partial<Record<keyof Events, 'debug' | 'warn' | 'error'>> = {
   'line.bug': 'error',
   'store.trouble': 'warn',
   'feed.trouble': 'warn',
+  'identity.trouble': 'warn',
   'look.failed': 'warn',
   'store.unreadable': 'error',
   'http.failed': 'error',

@@ -4,17 +4,19 @@ import path from 'node:path'
 import type { ApiLog } from '../api/deps.ts'
 import { serveHttp } from '../api/serve.ts'
 import { systemClock } from '../core/clock-system.ts'
-import { isFault } from '../core/fault.ts'
+import { badField, isFault } from '../core/fault.ts'
 import { projectId, userId, type RunId, type ServerId } from '../core/ids.ts'
 import type { ServerConfig } from './config.ts'
 import { openEtcd } from './etcd/open.ts'
 import type { Recorder } from './events.ts'
 import { serveAgents } from './grpc/server.ts'
+import { Keystone } from './keystone/keystone.ts'
 import { lineHandler } from './lines.ts'
 import { openFeed } from './nats/feed.ts'
 import { openOperator, type NatsOperator } from './nats/operator.ts'
 import type { Leadership } from './ports/backend.ts'
 import type { ReportFeed } from './ports/feed.ts'
+import type { IdentityService } from './ports/identity.ts'
 import type { Live } from './ports/live.ts'
 import { keepPresence } from './presence.ts'
 import { announcer } from './reconcile/announcer.ts'
@@ -24,6 +26,7 @@ import { ProgressBoard } from './reconcile/progress-board.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { recordChanges } from './record-changes.ts'
 import { issueFromCsr, issueServer, openAuthority, type Authority } from './security/ca.ts'
+import { readPrivate } from './security/files.ts'
 import { openSealer } from './security/seal.ts'
 import { State } from './state/state.ts'
 import type { Context } from './use-cases/context.ts'
@@ -58,6 +61,7 @@ export async function startServer(
   record('server.starting', { server: id, version, node: process.version })
   const authority = await openAuthority(path.join(config.keys, 'agents-ca'), 'agents', clock.now())
   const sealer = await openSealer(path.join(config.keys, 'sealing.key'))
+  const identity = await identityOf(config, record)
   const operator = await openOperator(path.join(config.keys, 'nats'), clock)
 
   await using stack = new AsyncDisposableStack()
@@ -129,7 +133,17 @@ export async function startServer(
   ours = config.agents.advertise[0] ?? `${config.agents.host}:${agents.port}`
   const live = liveOf({ state, leadership, feed: feed.feed, lines, board, asks })
   const http = stack.use(
-    await serveHttp({ context, live, events: feed.source, enrol, log: apiLog(record), version }, config.http),
+    await serveHttp(
+      {
+        ...{ context, live, events: feed.source, enrol, log: apiLog(record), version },
+        ...(identity ? { identity } : {}),
+        requests: {
+          perSecond: config.limits.requests_per_second,
+          burst: config.limits.requests_burst,
+        },
+      },
+      config.http,
+    ),
   )
   stack.use(keepPresence(context, { id, agents: ours, http: http.url }))
   reconciler.wakeAll()
@@ -203,6 +217,28 @@ async function ensureFirstToken(context: Context, config: ServerConfig): Promise
     user: userId('admin'),
     userName: 'admin',
     role: 'admin',
+  })
+}
+
+/** Throws Fault('bad_request') for a password that is not there, 'forbidden' for one that others may read. */
+async function identityOf(
+  { keystone }: ServerConfig,
+  record: Recorder,
+): Promise<IdentityService | undefined> {
+  if (!keystone) return undefined
+  const password = (await readPrivate(keystone.password_file))?.trim()
+  if (password === undefined || password === '')
+    throw badField('keystone.password_file', `${keystone.password_file} holds no password`)
+  return new Keystone({
+    url: keystone.url,
+    as: {
+      ...{ user: keystone.user, password, project: keystone.project },
+      ...{ userDomain: keystone.user_domain, projectDomain: keystone.project_domain },
+    },
+    roles: keystone.roles,
+    cacheMs: keystone.cache_seconds * 1_000,
+    clock: systemClock,
+    trouble: (what, err) => record('identity.trouble', { what, err }),
   })
 }
 

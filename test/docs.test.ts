@@ -71,7 +71,7 @@ describe('docs/server.md', () => {
   const options = optionsOf(z.toJSONSchema(configForm, { io: 'input', unrepresentable: 'any' }) as Schema)
 
   it('explains every option, and no other', () => {
-    const documented = firstColumn(page, /^[a-z_]+(\.[a-z_]+)?$/).filter(
+    const documented = firstColumn(page, /^[a-z_]+(\.[a-z_]+){0,2}$/).filter(
       (name) => !name.startsWith('server.'),
     )
     const names = [...options.keys()]
@@ -128,7 +128,7 @@ it('docs/api.md tells every route of our own', () => {
 
 /** An event of the log, not an option: options of that form begin with a group. */
 function isEvent(name: string): boolean {
-  return /^(server|store|feed|leader|line|run|set|look)\.|^http\.(request|failed)$/.test(name)
+  return /^(server|store|feed|identity|leader|line|run|set|look)\.|^http\.(request|failed)$/.test(name)
 }
 
 interface Schema {

@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { serveHttp, type HttpOptions } from '../../api/serve.ts'
+import { eventually } from '../support/eventually.ts'
 import { smallJob, startApi, type Api, type Loose } from './harness.ts'
 
 // What only a real connection shows.
@@ -58,7 +60,8 @@ const raw = (url: string, text: string): Promise<string> =>
     socket.on('close', () => resolve(answer))
   })
 
-const create = (api: Api, id: string, client: string) => api.ask('POST', `/v1/jobs/${id}`, smallJob(client))
+const create = (api: Api, id: string, client: string, action?: object) =>
+  api.ask('POST', `/v1/jobs/${id}`, smallJob(client, action ? { job_actions: [action] } : {}))
 
 describe('the server', () => {
   it('reads the body of a GET', async () => {
@@ -91,6 +94,31 @@ describe('the server', () => {
     const head = `POST /v1/jobs HTTP/1.1\r\nhost: x\r\nx-auth-token: ${server.token}\r\ntransfer-encoding: chunked\r\n\r\n`
     expect(await raw(server.url, head + chunk.repeat(20))).toMatch(/^HTTP\/1.1 413 /)
     expect((await send(`${server.url}/v1/jobs`, 'GET', server.token)).status).toBe(200)
+  })
+
+  it('takes no more connections than it is told', async () => {
+    await using server = await served({ connections: 1 })
+    const held = connect(Number(new URL(server.url).port), '127.0.0.1')
+    await once(held, 'connect')
+    held.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(held, 'data')
+    expect(await raw(server.url, 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')).toBe('')
+    held.destroy()
+  })
+
+  it('does not keep an answer for a caller that does not read it', async () => {
+    await using server = await served({ stalledMs: 100, connections: 1 })
+    // More than what the system keeps for a connection.
+    const command = ['true', 'x'.repeat(200_000)]
+    for (let i = 0; i < 100; i++)
+      await create(server.api, `j${i}`, 'n1', { freezer_action: { action: 'exec', command } })
+    const lazy = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {})
+    await once(lazy, 'connect')
+    lazy.write(`GET /v1/jobs?limit=100 HTTP/1.1\r\nhost: x\r\nx-auth-token: ${server.token}\r\n\r\n`)
+    await eventually(() => server.api.answered.some(({ route }) => route === '/v1/jobs'))
+    const next = () => raw(server.url, 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    await eventually(async () => (await next()).startsWith('HTTP/1.1 200'))
+    lazy.destroy()
   })
 
   it('does not wait for ever for the rest of a request', async () => {
