@@ -7,6 +7,7 @@ import { Admission } from './auth/admission.ts'
 import type { Bindings } from './body.ts'
 import { RequestCounts } from './counts.ts'
 import type { ApiDeps, Served } from './deps.ts'
+import { unfinishedJobs } from './freezer/standing.ts'
 import { elsewhereOf } from './elsewhere.ts'
 import { answerTo } from './faults.ts'
 import { Ask, type Route } from './route.ts'
@@ -21,9 +22,11 @@ export function buildApp(
   deps: ApiDeps,
   stopping: AbortSignal = new AbortController().signal,
 ): Hono<Bindings> {
+  const recent = new Recent(deps.context.state)
   const served: Served = {
     ...deps,
-    recent: new Recent(deps.context.state),
+    recent,
+    unfinished: unfinishedJobs({ state: deps.context.state, recent }),
     counts: new RequestCounts(),
     stopping,
     caughtUp: oneAtATime(() => deps.context.state.catchUp()),

@@ -5,6 +5,7 @@ import type { Context } from '../controller/use-cases/context.ts'
 import type { EnrolDeps } from '../controller/use-cases/enrol.ts'
 import type { Recent } from '../controller/use-cases/recent.ts'
 import type { Rate } from './auth/buckets.ts'
+import type { Unfinished } from '../controller/use-cases/unfinished.ts'
 import type { RequestCounts } from './counts.ts'
 
 /** One request that was answered, for the log. */
@@ -48,6 +49,7 @@ export interface ApiDeps {
 /** What routes are given: the dependencies and what the API keeps for itself. */
 export interface Served extends ApiDeps {
   readonly recent: Recent
+  readonly unfinished: Unfinished
   readonly counts: RequestCounts
   /** Aborts when the server goes away: streams end then. */
   readonly stopping: AbortSignal

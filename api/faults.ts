@@ -9,6 +9,8 @@ export type ErrorForm = 'freezer' | 'trove' | 'qinling' | 'problem'
 /** What only the edge can find wrong with a request. */
 export type EdgeCode =
   | 'malformed_json'
+  | 'invalid_parameter'
+  | 'bad_data'
   | 'unknown_path'
   | 'wrong_method'
   | 'not_acceptable'
@@ -16,6 +18,8 @@ export type EdgeCode =
   | 'wrong_media_type'
   | 'not_implemented'
   | 'too_many_requests'
+  | 'key_reused'
+  | 'outcome_unknown'
   | 'bug'
 
 /** Refuses a request before any use case sees it. */
@@ -79,6 +83,8 @@ const rows = {
     // Published and real: HTTP has no such status, Freezer's clients know it.
     freezer: { status: 753, phrase: 'Syntax Error' },
   },
+  invalid_parameter: { status: 400, title: 'Bad request', freezer: { title: 'Invalid parameter' } },
+  bad_data: { status: 400, title: 'Bad request', freezer: { title: 'Bad Data Format' } },
   unknown_path: { status: 404, title: 'Not Found' },
   wrong_method: { status: 405, title: 'Method Not Allowed', freezer: { title: 'Bad Method' } },
   not_acceptable: { status: 406, title: 'Not Acceptable' },
@@ -87,6 +93,8 @@ const rows = {
   not_implemented: { status: 501, title: 'Not Implemented' },
   // Trove's clients bear Retry-After with 413 only.
   too_many_requests: { status: 429, title: 'Too Many Requests', trove: { status: 413 } },
+  key_reused: { status: 422, title: 'Key used for another request' },
+  outcome_unknown: { status: 409, title: 'Outcome unknown' },
   bug: { status: 500, title: 'Internal Server Error', freezer: { title: 'Internal Storage Error' } },
 } as const satisfies Record<FaultCode | EdgeCode, Row>
 

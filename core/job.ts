@@ -85,7 +85,8 @@ export interface Job {
 export interface ExternalMember {
   /** The round it is about: once the session's tag has moved on, it says nothing any more. */
   readonly tag: number
-  readonly status: '' | 'running' | 'completed'
+  /** `running` and `completed` in a round; before, what the job's own was when it became a member. */
+  readonly status: string
   readonly result: string
   readonly timeStarted: number
   readonly timeEnded: number
@@ -110,6 +111,8 @@ export interface Session {
   readonly lastStart?: Instant
   /** By job: what their own schedulers said. */
   readonly external?: Readonly<Record<string, ExternalMember>>
+  /** The last round that schedulers of their own have brought to its end: jobs that come later do not open it again. */
+  readonly over?: { readonly tag: number; readonly result: 'success' | 'fail'; readonly atS: number }
   readonly createdAt: Instant
   readonly version: number
 }

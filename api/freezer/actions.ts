@@ -1,69 +1,95 @@
+import { z } from 'zod'
 import { actionId } from '../../core/ids.ts'
 import { createAction, patchAction, removeAction, replaceAction } from '../../controller/use-cases/actions.ts'
-import { documentOf } from '../fields.ts'
+import { etagHeader, expectationOf } from '../etag.ts'
+import { operation } from '../operation.ts'
 import type { Ask, Route } from '../route.ts'
-import { readActionChange, readEntry, retriesOfActions } from './job-document.ts'
-import { answerList } from './listing.ts'
-import { actionView, type Version } from './views.ts'
-import { found, refuseOthers, seen } from './visible.ts'
+import { actionChangeForm, actionForm } from './action-document.ts'
+import { actionView } from './action-view.ts'
+import { shownAction } from './answers.ts'
+import { changed, sentDocument } from './forms.ts'
+import { readAction, readEntry } from './job-document.ts'
+import { answerList, listOf, listSpec } from './listing.ts'
+import type { Version } from './shown.ts'
+import { changes, looks, spec, type Group } from './spec.ts'
+import { candidates, found, refuseOthers } from './visible.ts'
 
-/** `base` is `/v1` or `/v2/:project_id`. */
-export function actionRoutes(base: string, version: Version): Route[] {
+/** Freezer's stored actions. */
+export function actionRoutes(group: Group): Route[] {
+  const { base, version } = group
   const all = `${base}/actions`
   const one = `${all}/:action_id`
-  const errors = 'freezer'
-  const actionOf = (ask: Ask) =>
-    found(
-      ask,
-      version,
-      'action',
-      ask.served.context.state.get('action', ask.caller.project, ask.param('action_id')),
-    )
-  const entryOf = async (ask: Ask) => readEntry(documentOf(await ask.body()), {}, '', retriesOfActions)
   return [
-    {
-      ...{ method: 'GET', path: all, role: 'viewer', errors },
-      answer: (ask) =>
-        answerList(ask, 'actions', {
-          documents: () => seen(ask, version, ask.served.context.state.of('action', ask.caller.project)),
+    operation({
+      ...spec(group, 'listActions', 'List stored actions'),
+      ...{ ...listSpec, path: all, answers: { 200: listOf('actions', shownAction) } },
+      answer: (ask, input) => {
+        const { state } = ask.served.context
+        return answerList(ask, input, 'actions', {
+          documents: (_search, skip) =>
+            candidates(ask, version, (from) => state.of('action', ask.caller.project, from), skip),
           show: (action) => actionView(action, version),
-        }),
-    },
-    {
-      ...{ method: 'POST', path: all, role: 'operator', errors },
-      async answer(ask) {
-        const { value } = await createAction(ask.served.context, ask.caller, await entryOf(ask))
-        return ask.json({ action_id: value.actionId }, 201)
+        })
       },
-    },
-    {
-      ...{ method: 'GET', path: one, role: 'viewer', errors },
-      answer: (ask) => ask.json(actionView(actionOf(ask), version)),
-    },
-    {
-      ...{ method: 'POST', path: one, role: 'operator', errors },
-      async answer(ask) {
+    }),
+    operation({
+      ...spec(group, 'createAction', 'Store an action under its own id, or one of the server'),
+      ...{ ...changes, method: 'POST', path: all, body: actionForm },
+      answers: { 201: z.object({ action_id: z.string() }) },
+      answer: async (ask, input) => {
+        const entry = readAction(await sentDocument(ask, input))
+        const stored = await createAction(ask.served.context, ask.caller, entry)
+        return ask.json({ action_id: stored.value.actionId }, 201, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(group, 'showAction', 'Show a stored action'),
+      ...{ ...looks, path: one, answers: { 200: shownAction } },
+      answer: (ask) => {
+        const stored = actionOf(ask, version)
+        return ask.json(actionView(stored.value, version), 200, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(group, 'putAction', 'Store an action under this id, or replace the one that has it'),
+      ...{ ...changes, method: 'POST', path: one, body: actionForm, answers: { 201: changed('action_id') } },
+      answer: async (ask, input) => {
+        const { context } = ask.served
         const id = actionId(ask.param('action_id'))
-        refuseOthers(ask, version, ask.served.context.state.get('action', ask.caller.project, id))
-        const { value } = await replaceAction(ask.served.context, ask.caller, id, await entryOf(ask))
-        return ask.json({ action_id: id, version: value.version }, 201)
+        refuseOthers(ask, version, context.state.get('action', ask.caller.project, id))
+        const entry = readAction(await sentDocument(ask, input))
+        const stored = await replaceAction(context, ask.caller, id, entry, expectationOf(ask))
+        return ask.json({ action_id: id, version: stored.value.version }, 201, etagHeader(stored))
       },
-    },
-    {
-      ...{ method: 'PATCH', path: one, role: 'operator', errors },
-      async answer(ask) {
-        const { actionId: id } = actionOf(ask)
-        const change = readActionChange(documentOf(await ask.body()))
-        const { value } = await patchAction(ask.served.context, ask.caller, id, change)
-        return ask.json({ action_id: id, version: value.version })
+    }),
+    operation({
+      ...spec(group, 'changeAction', 'Change what is sent of a stored action'),
+      ...{ ...changes, method: 'PATCH', path: one, body: actionChangeForm },
+      answers: { 200: changed('action_id') },
+      answer: async (ask, input) => {
+        const { actionId: id } = actionOf(ask, version).value
+        const { actionId: _, ...change } = readEntry(await sentDocument(ask, input))
+        const stored = await patchAction(ask.served.context, ask.caller, id, change, expectationOf(ask))
+        return ask.json({ action_id: id, version: stored.value.version }, 200, etagHeader(stored))
       },
-    },
-    {
-      ...{ method: 'DELETE', path: one, role: 'operator', errors },
-      async answer(ask) {
-        await removeAction(ask.served.context, ask.caller, actionOf(ask).actionId)
+    }),
+    operation({
+      ...spec(group, 'deleteAction', 'Delete a stored action; jobs keep what they have of it'),
+      ...{ ...changes, method: 'DELETE', path: one, answers: { 204: 'nothing' } },
+      answer: async (ask) => {
+        const { actionId: id } = actionOf(ask, version).value
+        await removeAction(ask.served.context, ask.caller, id, expectationOf(ask))
         return ask.nothing()
       },
-    },
+    }),
   ]
 }
+
+/** The action as it is stored, if it is there for the caller. */
+const actionOf = (ask: Ask, version: Version) =>
+  found(
+    ask,
+    version,
+    'action',
+    ask.served.context.state.get('action', ask.caller.project, ask.param('action_id')),
+  )

@@ -1,61 +1,80 @@
-import { clientId } from '../../core/ids.ts'
-import { registerClient, removeClient } from '../../controller/use-cases/clients.ts'
-import { documentOf, othersOf, missing, some, textIn } from '../fields.ts'
+import { z } from 'zod'
+import { changeClient, registerClient, removeClient } from '../../controller/use-cases/clients.ts'
+import { operation } from '../operation.ts'
 import type { Ask, Route } from '../route.ts'
-import { answerList } from './listing.ts'
-import { clientView, type Version } from './views.ts'
-import { found, seen } from './visible.ts'
+import { shownClient } from './answers.ts'
+import { clientChangeForm, clientForm, readClient, readClientChange } from './client-document.ts'
+import { clientView } from './client-view.ts'
+import { sentDocument } from './forms.ts'
+import { answerList, listOf, listSpec } from './listing.ts'
+import type { Version } from './shown.ts'
+import { changes, looks, spec, type Group } from './spec.ts'
+import { candidates, found } from './visible.ts'
 
-/** `base` is `/v1` or `/v2/:project_id`. */
-export function clientRoutes(base: string, version: Version): Route[] {
+/** Freezer's clients: nodes, with an agent or a scheduler of their own. */
+export function clientRoutes(group: Group): Route[] {
+  const { base, version } = group
   const all = `${base}/clients`
   const one = `${all}/:client_id`
-  const errors = 'freezer'
-  const clientOf = (ask: Ask) =>
-    found(
-      ask,
-      version,
-      'client',
-      ask.served.context.state.get('client', ask.caller.project, ask.param('client_id')),
-    )
   return [
-    {
-      ...{ method: 'GET', path: all, role: 'viewer', errors },
-      answer: (ask) =>
-        answerList(ask, 'clients', {
-          documents: () => seen(ask, version, ask.served.context.state.of('client', ask.caller.project)),
+    operation({
+      ...spec(group, 'listClients', 'List clients'),
+      ...{ ...listSpec, path: all, answers: { 200: listOf('clients', shownClient) } },
+      answer: (ask, input) => {
+        const { state } = ask.served.context
+        return answerList(ask, input, 'clients', {
+          documents: (_search, skip) =>
+            candidates(ask, version, (from) => state.of('client', ask.caller.project, from), skip),
           show: (client) => clientView(client, version),
-        }),
-    },
-    { method: 'POST', path: all, role: 'operator', errors, answer: register },
-    {
-      ...{ method: 'GET', path: one, role: 'viewer', errors },
-      answer: (ask) => ask.json(clientView(clientOf(ask), version)),
-    },
-    {
-      ...{ method: 'DELETE', path: one, role: 'operator', errors },
-      async answer(ask) {
-        await removeClient(ask.served.context, ask.caller, clientOf(ask).id)
+        })
+      },
+    }),
+    operation({
+      ...spec(group, 'registerClient', 'Register a client that has no agent'),
+      ...{ ...changes, method: 'POST', path: all, body: clientForm },
+      answers: { 201: clientAnswer },
+      answer: async (ask, input) => {
+        const fields = readClient(await sentDocument(ask, input))
+        const { value } = await registerClient(ask.served.context, ask.caller, fields)
+        return ask.json({ client_id: value.id }, 201)
+      },
+    }),
+    operation({
+      ...spec(group, 'showClient', 'Show a client'),
+      ...{ ...looks, path: one, answers: { 200: shownClient } },
+      answer: (ask) => ask.json(clientView(clientOf(ask, version), version)),
+    }),
+    ...(version === 'v2' ? [changeRoute(group, one)] : []),
+    operation({
+      ...spec(group, 'deleteClient', 'Forget a client; one with an agent is shut out, too'),
+      ...{ ...changes, method: 'DELETE', path: one, answers: { 204: 'nothing' } },
+      answer: async (ask) => {
+        await removeClient(ask.served.context, ask.caller, clientOf(ask, version).id)
         return ask.nothing()
       },
-    },
+    }),
   ]
 }
 
-/** The server's own, whatever a body says. */
-const known: ReadonlySet<string> = new Set([
-  ...['client_id', 'hostname', 'description', 'uuid', 'user_id', 'project_id', '_version', 'firn', 'client'],
-])
+const clientAnswer = z.object({ client_id: z.string() })
 
-async function register(ask: Ask): Promise<Response> {
-  const document = documentOf(await ask.body())
-  if (document['client_id'] === undefined) throw missing('client_id')
-  const { value } = await registerClient(ask.served.context, ask.caller, {
-    id: clientId(document['client_id']),
-    ...some('hostname', textIn(document, 'hostname')),
-    ...some('description', textIn(document, 'description', { max: 4096 })),
-    ...some('uuid', textIn(document, 'uuid') || undefined),
-    ...some('extra', othersOf(document, known)),
+/** Newer releases of Freezer have it, in v2. */
+const changeRoute = (group: Group, path: string): Route =>
+  operation({
+    ...spec(group, 'changeClient', 'Change what is sent of a client'),
+    ...{ ...changes, method: 'PATCH', path, body: clientChangeForm, answers: { 200: clientAnswer } },
+    answer: async (ask, input) => {
+      const { id } = clientOf(ask, group.version)
+      const fields = readClientChange(await sentDocument(ask, input))
+      await changeClient(ask.served.context, ask.caller, id, fields)
+      return ask.json({ client_id: id })
+    },
   })
-  return ask.json({ client_id: value.id }, 201)
-}
+
+const clientOf = (ask: Ask, version: Version) =>
+  found(
+    ask,
+    version,
+    'client',
+    ask.served.context.state.get('client', ask.caller.project, ask.param('client_id')),
+  ).value

@@ -1,95 +1,179 @@
-import type { Job } from '../../core/job.ts'
+import { z } from 'zod'
+import { Fault } from '../../core/fault.ts'
 import { jobId } from '../../core/ids.ts'
+import type { Job } from '../../core/job.ts'
 import { jobEvent, type JobEvent } from '../../controller/use-cases/job-events.ts'
-import { createJob, patchJob, removeJob, replaceJob } from '../../controller/use-cases/jobs.ts'
-import { documentOf, refusal } from '../fields.ts'
+import {
+  createJob,
+  patchJob,
+  removeJob,
+  replaceJob,
+  type JobFields,
+} from '../../controller/use-cases/jobs.ts'
+import { etagHeader, expectationOf } from '../etag.ts'
+import { refusal } from '../fields.ts'
+import { operation } from '../operation.ts'
 import type { Ask, Route } from '../route.ts'
-import { readJob } from './job-document.ts'
-import { answerList } from './listing.ts'
-import { requiredValue } from './search.ts'
-import { jobView, type Version } from './views.ts'
-import { found, refuseOthers, seen } from './visible.ts'
+import { shownJob } from './answers.ts'
+import { changed, sentDocument, spelling } from './forms.ts'
+import { jobChangeForm, jobForm, readJob } from './job-document.ts'
+import { jobView } from './job-view.ts'
+import { answerList, listOf, listSpec, pageQuery, type Candidates } from './listing.ts'
+import { isOnly, isUnfinishedOnly, notCompleted, requiredValue, type Search } from './search.ts'
+import { seenBy, type Version } from './shown.ts'
+import { changes, looks, spec, type Group } from './spec.ts'
+import { candidates, found, refuseOthers, sees } from './visible.ts'
 
-/** `base` is `/v1` or `/v2/:project_id`. */
-export function jobRoutes(base: string, version: Version): Route[] {
+/** Freezer's jobs. */
+export function jobRoutes(group: Group): Route[] {
+  const { base, version } = group
   const all = `${base}/jobs`
-  const one = `${base}/jobs/:job_id`
-  const errors = 'freezer'
+  const one = `${all}/:job_id`
   return [
-    { method: 'GET', path: all, role: 'viewer', errors, answer: (ask) => list(ask, version) },
-    { method: 'POST', path: all, role: 'operator', errors, answer: create },
-    {
-      method: 'GET',
-      path: one,
-      role: 'viewer',
-      errors,
-      answer: (ask) => ask.json(jobView(viewed(ask), jobOf(ask, version), version)),
-    },
-    { method: 'POST', path: one, role: 'operator', errors, answer: (ask) => replace(ask, version) },
-    { method: 'PATCH', path: one, role: 'operator', errors, answer: (ask) => patch(ask, version) },
-    { method: 'DELETE', path: one, role: 'operator', errors, answer: (ask) => remove(ask, version) },
-    { method: 'POST', path: `${one}/event`, role: 'operator', errors, answer: (ask) => event(ask, version) },
+    operation({
+      ...spec(group, 'listJobs', 'List jobs'),
+      ...{ ...listSpec, query: version === 'v2' ? everywhereQuery : pageQuery, path: all },
+      answers: { 200: listOf('jobs', shownJob) },
+      answer: (ask, input) => {
+        const seen = seenBy(ask)
+        const show = (job: Job) => jobView(seen, job, version)
+        const isEverywhere = version === 'v2' && ask.query('all_projects') !== undefined && isAllProjects(ask)
+        const documents = isEverywhere
+          ? () => ({ items: ofAllProjects(ask), skipped: 0, isFound: () => false })
+          : (search: Search | undefined, skip: number) => jobsFor(ask, version, search, skip)
+        return answerList(ask, input, 'jobs', { documents, show })
+      },
+    }),
+    operation({
+      ...spec(group, 'createJob', 'Create a job under an id of the server'),
+      ...{ ...changes, method: 'POST', path: all, body: jobForm },
+      answers: { 201: z.object({ job_id: z.string() }) },
+      answer: async (ask, input) => {
+        const fields = await jobIn(ask, version, input)
+        const stored = await spelt(() => createJob(ask.served.context, ask.caller, fields))
+        return ask.json({ job_id: stored.value.id }, 201, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(group, 'showJob', 'Show a job'),
+      ...{ ...looks, path: one, answers: { 200: shownJob } },
+      answer: (ask) => {
+        const stored = jobOf(ask, version)
+        return ask.json(jobView(seenBy(ask), stored.value, version), 200, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(group, 'putJob', 'Create a job under this id, or replace the whole one that has it'),
+      ...{ ...changes, method: 'POST', path: one, body: jobForm, answers: { 201: changed('job_id') } },
+      answer: async (ask, input) => {
+        const { context } = ask.served
+        const id = jobId(ask.param('job_id'))
+        refuseOthers(ask, version, context.state.get('job', ask.caller.project, id))
+        const fields = await jobIn(ask, version, input)
+        const stored = await spelt(() => replaceJob(context, ask.caller, id, fields, expectationOf(ask)))
+        return ask.json({ job_id: id, version: stored.value.version }, 201, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(group, 'changeJob', 'Change what is sent of a job: objects are merged, arrays replaced'),
+      ...{ ...changes, method: 'PATCH', path: one, body: jobChangeForm, answers: { 200: changed('job_id') } },
+      answer: async (ask, input) => {
+        const { id } = jobOf(ask, version).value
+        const fields = readJob(await sentDocument(ask, input))
+        const stored = await spelt(() =>
+          patchJob(ask.served.context, ask.caller, id, fields, expectationOf(ask)),
+        )
+        return ask.json({ job_id: id, version: stored.value.version }, 200, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(group, 'deleteJob', 'Delete a job; it leaves its session'),
+      ...{ ...changes, method: 'DELETE', path: one, answers: { 204: 'nothing' } },
+      answer: async (ask) => {
+        await removeJob(ask.served.context, ask.caller, jobOf(ask, version).value.id, expectationOf(ask))
+        return ask.nothing()
+      },
+    }),
+    operation({
+      ...spec(group, 'sendJobEvent', 'Start, stop or abort a job'),
+      ...{ ...changes, method: 'POST', path: `${one}/event`, body: eventForm },
+      answers: { 202: z.object({ result: z.string() }) },
+      answer: async (ask, input) => {
+        const { id } = jobOf(ask, version).value
+        const [event] = Object.keys(await sentDocument(ask, input))
+        return ask.json(
+          { result: await jobEvent(ask.served.context, ask.caller, id, event as JobEvent) },
+          202,
+        )
+      },
+    }),
   ]
 }
 
-const viewed = ({ served }: Ask) => ({ state: served.context.state, recent: served.recent })
+/** One key names the event, its value does not matter. */
+const eventForm = z
+  .strictObject({
+    start: z.unknown().optional(),
+    stop: z.unknown().optional(),
+    abort: z.unknown().optional(),
+  } satisfies Record<JobEvent, z.ZodType>)
+  .refine((event) => Object.keys(event).length === 1, 'must name one event: start, stop or abort')
+  .meta({ id: 'FreezerJobEvent' })
 
-function jobOf(ask: Ask, version: Version): Job {
-  const id = ask.param('job_id')
-  return found(ask, version, 'job', ask.served.context.state.get('job', ask.caller.project, id))
+const everywhereQuery = pageQuery.extend({
+  all_projects: z
+    .string()
+    .optional()
+    .meta({ description: '`true`: jobs of every project, for administrators' }),
+})
+
+/** The job as it is stored, if it is there for the caller. */
+const jobOf = (ask: Ask, version: Version) =>
+  found(ask, version, 'job', ask.served.context.state.get('job', ask.caller.project, ask.param('job_id')))
+
+/** A whole job; the session that it names must be there for the caller. */
+async function jobIn(
+  ask: Ask,
+  version: Version,
+  input: Parameters<typeof sentDocument>[1],
+): Promise<JobFields> {
+  const fields = readJob(await sentDocument(ask, input))
+  const session =
+    fields.session && ask.served.context.state.get('session', ask.caller.project, fields.session)
+  if (session && !sees(ask, version, session.value))
+    throw refusal('session_id', `'${session.value.id}' is no session`)
+  return fields
 }
 
-function list(ask: Ask, version: Version): Response | Promise<Response> {
+const spelt = <T>(work: () => Promise<T>): Promise<T> =>
+  spelling((field) => (field.startsWith('schedule_') ? `job_schedule.${field}` : field), work)
+
+/** A client's jobs are found without a look at the others, and those that are not over without a look at those that are. */
+function jobsFor(ask: Ask, version: Version, search: Search | undefined, skip: number): Candidates<Job> {
   const { state } = ask.served.context
   const { project } = ask.caller
-  const about = viewed(ask)
-  return answerList<Job>(ask, 'jobs', {
-    documents(search) {
-      // Every poll of every scheduler asks for one client's jobs.
-      const client = requiredValue(search, 'client_id')
-      const stored =
-        client === undefined
-          ? state.of('job', project)
-          : state.where('job', 'mentions', `${project}/${client}`)
-      return seen(ask, version, stored)
-    },
-    show: (job) => jobView(about, job, version),
-  })
+  const client = requiredValue(search, 'client_id')
+  if (!search || client === undefined)
+    return candidates(ask, version, (from) => state.of('job', project, from), skip)
+  // What a saved action says of clients and statuses is known only once it is looked up.
+  const isPlain = (job: Job) => job.function === undefined
+  const never = () => false
+  if (isUnfinishedOnly(search)) {
+    const isAll = isOnly(search, ['client_id'], [notCompleted])
+    const stored = () => ask.served.unfinished.of(project, client)
+    return candidates(ask, version, stored, 0, isAll ? isPlain : never)
+  }
+  const stored = () => state.where('job', 'mentions', `${project}/${client}`)
+  return candidates(ask, version, stored, 0, isOnly(search, ['client_id'], []) ? isPlain : never)
 }
 
-async function create(ask: Ask): Promise<Response> {
-  const document = documentOf(await ask.body())
-  const { value } = await createJob(ask.served.context, ask.caller, readJob(document))
-  return ask.json({ job_id: value.id }, 201)
+/** Throws Fault('forbidden') for who is no administrator. */
+function isAllProjects(ask: Ask): boolean {
+  if (!['true', '1', 'yes'].includes((ask.query('all_projects') ?? '').toLowerCase())) return false
+  if (ask.caller.role !== 'admin') throw new Fault('forbidden', 'all_projects takes the role admin')
+  return true
 }
 
-async function replace(ask: Ask, version: Version): Promise<Response> {
-  const id = jobId(ask.param('job_id'))
-  refuseOthers(ask, version, ask.served.context.state.get('job', ask.caller.project, id))
-  const document = documentOf(await ask.body())
-  const { value } = await replaceJob(ask.served.context, ask.caller, id, readJob(document))
-  return ask.json({ job_id: value.id, version: value.version }, 201)
-}
-
-async function patch(ask: Ask, version: Version): Promise<Response> {
-  const { id } = jobOf(ask, version)
-  const document = documentOf(await ask.body())
-  const { value } = await patchJob(ask.served.context, ask.caller, id, readJob(document))
-  return ask.json({ job_id: value.id, version: value.version })
-}
-
-async function remove(ask: Ask, version: Version): Promise<Response> {
-  await removeJob(ask.served.context, ask.caller, jobOf(ask, version).id)
-  return ask.nothing()
-}
-
-const events: readonly JobEvent[] = ['start', 'stop', 'abort']
-
-/** One key names the event, its value does not matter. */
-async function event(ask: Ask, version: Version): Promise<Response> {
-  const { id } = jobOf(ask, version)
-  const [word, ...more] = Object.keys(documentOf(await ask.body()))
-  const known = events.find((one) => one === word)
-  if (known === undefined || more.length > 0) throw refusal('event', 'must be one of start, stop, abort')
-  return ask.json({ result: await jobEvent(ask.served.context, ask.caller, id, known) }, 202)
+function* ofAllProjects({ served }: Ask): IterableIterator<Job> {
+  for (const { value } of served.context.state.all('job')) yield value
 }

@@ -1,5 +1,7 @@
-import { badField } from '../../core/fault.ts'
+import { z } from 'zod'
 import type { Json, JsonObject } from '../../core/action.ts'
+import { badField } from '../../core/fault.ts'
+import { isObject, some } from '../fields.ts'
 
 /** A key and the value that it must, or must not, have somewhere in a document. */
 export interface Pair {
@@ -18,64 +20,77 @@ export interface Search {
   readonly timeBefore?: number
 }
 
-/** The search of a list's body, undefined when it finds everything. Throws Fault('bad_request') for a wrong shape. */
-export function parseSearch(body: Json | undefined): Search | undefined {
-  if (body === undefined) return undefined
-  if (!isObject(body)) throw badField('search', 'must be an object')
+/** Different pairs, and words, of one search: each is looked for in every document. */
+const termsMax = 64
+
+const pairs = z.array(z.looseObject({}))
+const time = z.number().nullable().optional()
+
+/** The shape of a search; unknown keys are ignored, as they always were. */
+export const searchForm = z
+  .looseObject({
+    match: pairs.optional().meta({
+      description:
+        'Every pair of every object must be somewhere in the document, at any depth. `{"_all": TEXT}`: some string contains the text, or a word of it; TEXT may be such a list as JSON',
+    }),
+    match_not: pairs.optional().meta({ description: 'No pair may be in the document' }),
+    time_after: time.meta({ description: 'Backups: bound of `time_stamp`, unix seconds, inclusive' }),
+    time_before: time.meta({ description: 'Backups: bound of `time_stamp`, unix seconds, inclusive' }),
+  })
+  .meta({ id: 'FreezerSearch' })
+
+/** What a checked search says; undefined when it finds everything. Throws Fault('bad_request') for an `_all` that is no text. */
+export function parseSearch(body: JsonObject): Search | undefined {
+  const { match: sent, match_not, time_after, time_before } = body as z.output<typeof searchForm>
   const texts: string[][] = []
-  const match = pairsOf(body['match'], 'match').flatMap((pair) =>
-    pair.key === '_all' ? everywhere(pair.value, texts) : [pair],
-  )
-  const matchNot = pairsOf(body['match_not'], 'match_not')
-  const timeAfter = secondsOf(body, 'time_after')
-  const timeBefore = secondsOf(body, 'time_before')
+  const match = withoutAll(pairsOf(sent as JsonObject[] | undefined), texts)
+  const matchNot = distinct(pairsOf(match_not as JsonObject[] | undefined), 'match_not')
   const isEmpty = match.length === 0 && matchNot.length === 0 && texts.length === 0
-  if (isEmpty && timeAfter === undefined && timeBefore === undefined) return undefined
+  if (isEmpty && (time_after ?? time_before ?? null) === null) return undefined
   return {
     match,
     matchNot,
     texts,
-    ...(timeAfter === undefined ? {} : { timeAfter }),
-    ...(timeBefore === undefined ? {} : { timeBefore }),
+    ...some('timeAfter', time_after ?? undefined),
+    ...some('timeBefore', time_before ?? undefined),
   }
 }
 
-function pairsOf(list: Json | undefined, field: string): Pair[] {
-  if (list === undefined) return []
-  if (!Array.isArray(list)) throw badField(field, 'must be an array of objects')
-  return list.flatMap((item) => {
-    if (!isObject(item)) throw badField(field, 'must be an array of objects')
-    return Object.entries(item).map(([key, value]) => ({ key, value }))
-  })
+const pairsOf = (list: readonly JsonObject[] = []): Pair[] =>
+  list.flatMap((item) => Object.entries(item).map(([key, value]) => ({ key, value })))
+
+/** Clients that reuse a search send the same pair again and again. */
+function distinct(pairs: readonly Pair[], field: string): Pair[] {
+  const known = new Map(pairs.map((pair) => [JSON.stringify([pair.key, pair.value]), pair]))
+  if (known.size > termsMax) throw badField(field, `has more than ${termsMax} different pairs`)
+  return [...known.values()]
 }
 
-/** What the command line's `--search TEXT` sends: a list of pairs as JSON text, or free text. */
-function everywhere(value: Json, texts: string[][]): Pair[] {
-  if (typeof value !== 'string') throw badField('match._all', 'must be a string')
-  const pairs = pairsInText(value)
-  if (pairs) return pairs
-  const text = value.trim().toLowerCase()
-  // Contained as a whole, it contains each of its words, too.
-  if (text !== '') texts.push(text.split(/\s+/))
-  return []
+/** What the command line's `--search TEXT` sends stands for a list of pairs as JSON text, or is free text. */
+function withoutAll(pairs: readonly Pair[], texts: string[][]): Pair[] {
+  const plain = distinct(pairs, 'match').flatMap((pair) => {
+    if (pair.key !== '_all') return [pair]
+    if (typeof pair.value !== 'string') throw badField('match._all', 'must be a string')
+    const list = pairsInText(pair.value)
+    if (list) return withoutAll(list, texts)
+    const text = pair.value.trim().toLowerCase()
+    // Contained as a whole, it contains each of its words, too.
+    if (text !== '') texts.push([...new Set(text.split(/\s+/))])
+    if (texts.flat().length > termsMax) throw badField('match._all', `has more than ${termsMax} words`)
+    return []
+  })
+  return distinct(plain, 'match')
 }
 
 function pairsInText(text: string): Pair[] | undefined {
+  if (!text.trimStart().startsWith('[')) return undefined
   let list: unknown
   try {
     list = JSON.parse(text)
   } catch {
     return undefined
   }
-  if (!Array.isArray(list) || !list.every(isObject)) return undefined
-  return pairsOf(list, 'match._all')
-}
-
-function secondsOf(body: JsonObject, field: string): number | undefined {
-  const value = body[field]
-  if (value === undefined || value === null) return undefined
-  if (typeof value !== 'number') throw badField(field, 'must be a number of seconds')
-  return value
+  return Array.isArray(list) && list.every(isObject) ? pairsOf(list) : undefined
 }
 
 /** Whether a document, as it is shown, is what the search asks for. */
@@ -94,7 +109,29 @@ export function requiredValue(search: Search | undefined, key: string): string |
   return typeof pair?.value === 'string' ? pair.value : undefined
 }
 
-function holds(value: Json, pair: Pair): boolean {
+/** What every scheduler asks for at every poll, beside its client: no job that is over. */
+export const notCompleted: Pair = { key: 'status', value: 'completed' }
+
+/** Whether a search leaves out jobs that are over, whatever else it asks for. */
+export const isUnfinishedOnly = (search: Search): boolean =>
+  search.matchNot.some(({ key, value }) => key === notCompleted.key && value === notCompleted.value)
+
+/** How many things a search looks for in each document. */
+export const termsOf = (search: Search | undefined): number =>
+  search ? search.match.length + search.matchNot.length + search.texts.flat().length : 0
+
+/** Whether a search asks for nothing but these pairs. */
+export const isOnly = (search: Search, match: readonly string[], matchNot: readonly Pair[]): boolean =>
+  search.texts.length === 0 &&
+  search.timeAfter === undefined &&
+  search.timeBefore === undefined &&
+  search.match.length === match.length &&
+  search.match.every(({ key }) => match.includes(key)) &&
+  search.matchNot.length === matchNot.length &&
+  search.matchNot.every((pair) => matchNot.some(({ key, value }) => key === pair.key && value === pair.value))
+
+/** Whether a pair is somewhere in a document, at any depth. */
+export function holds(value: Json, pair: Pair): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (Array.isArray(value)) return value.some((item) => holds(item, pair))
   if (Object.hasOwn(value, pair.key) && isEqual(value[pair.key] as Json, pair.value)) return true
@@ -130,12 +167,11 @@ function containsAny(value: Json, words: readonly string[]): boolean {
   return Object.values(value).some((item) => containsAny(item, words))
 }
 
+/** The bounds are about backups only: elsewhere these keys mean nothing. */
 function inTime({ timeAfter, timeBefore }: Search, document: JsonObject): boolean {
   if (timeAfter === undefined && timeBefore === undefined) return true
   const metadata = document['backup_metadata']
-  const at = isObject(metadata) ? Number(metadata['time_stamp']) : Number.NaN
+  if (!isObject(metadata)) return true
+  const at = Number(metadata['time_stamp'])
   return at >= (timeAfter ?? -Infinity) && at <= (timeBefore ?? Infinity)
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

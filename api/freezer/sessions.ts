@@ -1,5 +1,8 @@
+import { z } from 'zod'
+import type { JsonObject } from '../../core/action.ts'
 import { jobId, sessionId } from '../../core/ids.ts'
 import type { Session } from '../../core/job.ts'
+import { sessionEvent } from '../../controller/use-cases/session-events.ts'
 import { endRound, startRound } from '../../controller/use-cases/session-rounds.ts'
 import {
   addJobToSession,
@@ -9,127 +12,192 @@ import {
   removeSession,
   replaceSession,
 } from '../../controller/use-cases/sessions.ts'
-import { sessionEvent } from '../../controller/use-cases/session-events.ts'
+import { etagHeader, expectationOf } from '../etag.ts'
 import { EdgeFault } from '../faults.ts'
-import { documentOf, missing, textIn } from '../fields.ts'
+import { documentOf } from '../fields.ts'
+import { operation } from '../operation.ts'
 import type { Ask, Route } from '../route.ts'
-import { answerList } from './listing.ts'
-import { readRound, readSession } from './session-document.ts'
-import { sessionView, type Version } from './views.ts'
-import { found, refuseOthers, seen } from './visible.ts'
+import { shownSession } from './answers.ts'
+import { changed, sentDocument, spelling } from './forms.ts'
+import { answerList, listOf, listSpec } from './listing.ts'
+import {
+  isRound,
+  namedSessionForm,
+  readPart,
+  readSession,
+  roundForm,
+  sessionForm,
+  spellingOf,
+} from './session-document.ts'
+import { sessionView } from './session-view.ts'
+import { seenBy, type Version } from './shown.ts'
+import { changes, looks, spec, type Group } from './spec.ts'
+import { candidates, found, refuseOthers } from './visible.ts'
 
-/** `base` is `/v1` or `/v2/:project_id`. */
-export function sessionRoutes(base: string, version: Version): Route[] {
+/** Freezer's sessions. */
+export const sessionRoutes = (group: Group): Route[] => [...documentRoutes(group), ...memberRoutes(group)]
+
+function documentRoutes(group: Group): Route[] {
+  const { base, version } = group
   const all = `${base}/sessions`
   const one = `${all}/:session_id`
-  const member = `${one}/jobs/:job_id`
-  const errors = 'freezer'
-  const view = (ask: Ask, session: Session) =>
-    sessionView({ state: ask.served.context.state, recent: ask.served.recent }, session, version)
-  const documents = (ask: Ask) =>
-    seen(ask, version, ask.served.context.state.of('session', ask.caller.project))
   return [
-    {
-      ...{ method: 'GET', path: all, role: 'viewer', errors },
-      answer: (ask) =>
-        answerList(ask, 'sessions', {
-          documents: () => documents(ask),
-          show: (session) => view(ask, session),
-        }),
-    },
-    { method: 'POST', path: all, role: 'operator', errors, answer: create },
-    // The published reference updates here, with the id in the body.
-    { method: 'PATCH', path: all, role: 'operator', errors, answer: (ask) => patchNamed(ask, version) },
-    {
-      ...{ method: 'GET', path: one, role: 'viewer', errors },
-      answer: (ask) => ask.json(view(ask, sessionOf(ask, version))),
-    },
-    { method: 'POST', path: one, role: 'operator', errors, answer: (ask) => replace(ask, version) },
-    {
-      method: 'PATCH',
-      path: one,
-      role: 'operator',
-      errors,
-      answer: (ask) => patch(ask, version, ask.param('session_id')),
-    },
-    { method: 'DELETE', path: one, role: 'operator', errors, answer: (ask) => remove(ask, version) },
-    {
-      method: 'PUT',
-      path: member,
-      role: 'operator',
-      errors,
-      answer: (ask) => changeMember(ask, version, addJobToSession),
-    },
-    {
-      ...{ method: 'DELETE', path: member, role: 'operator', errors },
-      answer: (ask) => changeMember(ask, version, removeJobFromSession),
-    },
-    // Documented as `actions`, really `action`.
-    ...['action', 'actions'].map((word): Route => ({
-      ...{ method: 'POST', path: `${one}/${word}`, role: 'operator', errors },
-      answer: (ask) => round(ask, version),
-    })),
+    operation({
+      ...spec(group, 'listSessions', 'List sessions'),
+      ...{ ...listSpec, path: all, answers: { 200: listOf('sessions', shownSession) } },
+      answer: (ask, input) => {
+        const seen = seenBy(ask)
+        return answerList(ask, input, 'sessions', {
+          documents: (_search, skip) =>
+            candidates(ask, version, (from) => seen.state.of('session', ask.caller.project, from), skip),
+          show: (session: Session) => sessionView(seen, session, version),
+        })
+      },
+    }),
+    operation({
+      ...spec(group, 'createSession', 'Create a session under an id of the server'),
+      ...{ ...changes, method: 'POST', path: all, body: sessionForm },
+      answers: { 201: z.object({ session_id: z.string() }) },
+      answer: async (ask, input) => {
+        const document = await sentDocument(ask, input)
+        const stored = await spelling(spellingOf(document), () =>
+          createSession(ask.served.context, ask.caller, readSession(document)),
+        )
+        return ask.json({ session_id: stored.value.id }, 201, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(group, 'changeNamedSession', 'Change the session that the body names'),
+      ...{ ...changes, method: 'PATCH', path: all, body: namedSessionForm },
+      answers: { 200: changed('session_id') },
+      answer: async (ask, input) => {
+        const document = await sentDocument(ask, input)
+        return patch(ask, version, String(document['session_id']), async () => document)
+      },
+    }),
+    operation({
+      ...spec(group, 'showSession', 'Show a session, and where its newest round stands'),
+      ...{ ...looks, path: one, answers: { 200: shownSession } },
+      answer: (ask) => {
+        const stored = sessionOf(ask, version)
+        return ask.json(sessionView(seenBy(ask), stored.value, version), 200, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(group, 'putSession', 'Create a session under this id, or replace the one that has it'),
+      ...{
+        ...changes,
+        method: 'POST',
+        path: one,
+        body: sessionForm,
+        answers: { 201: changed('session_id') },
+      },
+      answer: async (ask, input) => {
+        const { context } = ask.served
+        const id = sessionId(ask.param('session_id'))
+        refuseOthers(ask, version, context.state.get('session', ask.caller.project, id))
+        const document = await sentDocument(ask, input)
+        const stored = await spelling(spellingOf(document), () =>
+          replaceSession(context, ask.caller, id, readSession(document), expectationOf(ask)),
+        )
+        return ask.json({ session_id: id, version: stored.value.version }, 201, etagHeader(stored))
+      },
+    }),
+    operation({
+      ...spec(
+        group,
+        'changeSession',
+        'Change what is sent of a session; its jobs get a changed schedule, too',
+      ),
+      ...{
+        ...changes,
+        method: 'PATCH',
+        path: one,
+        body: sessionForm,
+        answers: { 200: changed('session_id') },
+      },
+      answer: (ask, input) => patch(ask, version, ask.param('session_id'), () => sentDocument(ask, input)),
+    }),
+    operation({
+      ...spec(group, 'deleteSession', 'Delete a session; its jobs leave it and are stopped'),
+      ...{ ...changes, method: 'DELETE', path: one, answers: { 204: 'nothing' } },
+      answer: async (ask) => {
+        const { id } = sessionOf(ask, version).value
+        await removeSession(ask.served.context, ask.caller, id, expectationOf(ask))
+        return ask.nothing()
+      },
+    }),
   ]
 }
 
-function sessionOf(ask: Ask, version: Version, id = ask.param('session_id')): Session {
-  return found(ask, version, 'session', ask.served.context.state.get('session', ask.caller.project, id))
+function memberRoutes(group: Group): Route[] {
+  const { base, version } = group
+  const one = `${base}/sessions/:session_id`
+  const member = `${one}/jobs/:job_id`
+  return [
+    operation({
+      ...spec(group, 'addJobToSession', 'Make a job a member, and no member of any other session'),
+      ...{ ...changes, method: 'PUT', path: member, answers: { 204: 'nothing' } },
+      answer: (ask) => changeMember(ask, version, addJobToSession),
+    }),
+    operation({
+      ...spec(group, 'removeJobFromSession', 'Take a job out of a session, and stop it'),
+      ...{ ...changes, method: 'DELETE', path: member, answers: { 204: 'nothing' } },
+      answer: (ask) => changeMember(ask, version, removeJobFromSession),
+    }),
+    // Documented as `actions`, really `action`.
+    ...(['action', 'actions'] as const).map((word) =>
+      operation({
+        ...spec(group, word === 'action' ? 'sendSessionAction' : 'sendSessionActions', roundSummary),
+        ...{ ...changes, method: 'POST', path: `${one}/${word}`, body: roundForm },
+        answers: { 202: roundAnswer },
+        answer: async (ask, input) => {
+          const { id } = sessionOf(ask, version).value
+          if (!isRound(documentOf(await ask.body())))
+            throw new EdgeFault('wrong_method', 'the actions of a session are start and end')
+          const { start, end } = await input.body()
+          const { context } = ask.served
+          const { result, tag } = end
+            ? await endRound(context, ask.caller, id, { ...readPart(end), result: end.result })
+            : await startRound(context, ask.caller, id, readPart(start ?? noPart))
+          return ask.json({ result, session_tag: tag }, 202)
+        },
+      }),
+    ),
+  ]
 }
 
-async function create(ask: Ask): Promise<Response> {
-  const fields = readSession(documentOf(await ask.body()))
-  const { value } = await createSession(ask.served.context, ask.caller, fields)
-  return ask.json({ session_id: value.id }, 201)
-}
+const roundSummary = "Start or end a job's part of a round, as schedulers of clients without an agent do"
+const roundAnswer = z.object({ result: z.enum(['success', 'hold-off', 'out-of-sync']), session_tag: z.int() })
+/** Never met: the form has one of the two. */
+const noPart = { job_id: '', current_tag: 0 }
 
-async function replace(ask: Ask, version: Version): Promise<Response> {
-  const id = sessionId(ask.param('session_id'))
-  refuseOthers(ask, version, ask.served.context.state.get('session', ask.caller.project, id))
-  const fields = readSession(documentOf(await ask.body()))
-  const { value } = await replaceSession(ask.served.context, ask.caller, id, fields)
-  return ask.json({ session_id: value.id, version: value.version }, 201)
-}
+/** The session as it is stored, if it is there for the caller. */
+const sessionOf = (ask: Ask, version: Version, id = ask.param('session_id')) =>
+  found(ask, version, 'session', ask.served.context.state.get('session', ask.caller.project, id))
 
-async function patchNamed(ask: Ask, version: Version): Promise<Response> {
-  const id = textIn(documentOf(await ask.body()), 'session_id')
-  if (id === undefined) throw missing('session_id')
-  return patch(ask, version, id)
-}
-
-async function patch(ask: Ask, version: Version, named: string): Promise<Response> {
-  const { id } = sessionOf(ask, version, named)
-  const fields = readSession(documentOf(await ask.body()))
-  const { value } = await patchSession(ask.served.context, ask.caller, id, fields)
-  if (fields.event) await sessionEvent(ask.served.context, ask.caller, value, fields.event)
-  return ask.json({ session_id: value.id, version: value.version })
-}
-
-async function remove(ask: Ask, version: Version): Promise<Response> {
-  await removeSession(ask.served.context, ask.caller, sessionOf(ask, version).id)
-  return ask.nothing()
+async function patch(
+  ask: Ask,
+  version: Version,
+  named: string,
+  sent: () => Promise<JsonObject>,
+): Promise<Response> {
+  const { context } = ask.served
+  const { id } = sessionOf(ask, version, named).value
+  const document = await sent()
+  const fields = readSession(document)
+  const stored = await spelling(spellingOf(document), () =>
+    patchSession(context, ask.caller, id, fields, expectationOf(ask)),
+  )
+  if (fields.event) await sessionEvent(context, ask.caller, stored.value, fields.event)
+  return ask.json({ session_id: id, version: stored.value.version }, 200, etagHeader(stored))
 }
 
 async function changeMember(ask: Ask, version: Version, change: typeof addJobToSession): Promise<Response> {
   const { context } = ask.served
   const session = sessionOf(ask, version)
-  const job = found(
-    ask,
-    version,
-    'job',
-    context.state.get('job', ask.caller.project, jobId(ask.param('job_id'))),
-  )
-  await change(context, ask.caller, session.id, job.id)
+  const id = jobId(ask.param('job_id'))
+  const job = found(ask, version, 'job', context.state.get('job', ask.caller.project, id))
+  await change(context, ask.caller, session.value.id, job.value.id)
   return ask.nothing()
-}
-
-async function round(ask: Ask, version: Version): Promise<Response> {
-  const { id } = sessionOf(ask, version)
-  const request = readRound(documentOf(await ask.body()))
-  if (!request) throw new EdgeFault('wrong_method', 'the actions of a session are start and end')
-  const { context } = ask.served
-  const { result, tag } =
-    request.do === 'start'
-      ? await startRound(context, ask.caller, id, request)
-      : await endRound(context, ask.caller, id, request)
-  return ask.json({ result, session_tag: tag }, 202)
 }

@@ -1,6 +1,7 @@
 import { Fault } from '../../core/fault.ts'
 import type { Ask } from '../route.ts'
-import type { Version } from './views.ts'
+import type { Candidates } from './listing.ts'
+import type { Version } from './shown.ts'
 
 interface Owned {
   readonly user: string
@@ -13,29 +14,42 @@ interface Owned {
 const isPersonal = (ask: Ask, version: Version): boolean =>
   version === 'v1' && ask.http.req.header('firn-scope') !== 'project'
 
+/** Whether the caller sees it. */
 export const sees = (ask: Ask, version: Version, document: Owned): boolean =>
   !isPersonal(ask, version) || document.user === ask.caller.user
 
-/** Only what the caller sees. */
-export function* seen<T extends Owned>(
+/**
+ * Only what the caller sees. `from` gives the documents after the first so many; `isFound`: see Candidates.
+ */
+export function candidates<T extends Owned>(
   ask: Ask,
   version: Version,
-  stored: Iterable<{ readonly value: T }>,
-): IterableIterator<T> {
-  const { user } = ask.caller
-  const personal = isPersonal(ask, version)
-  for (const { value } of stored) if (!personal || value.user === user) yield value
+  from: (skip: number) => Iterable<{ readonly value: T }>,
+  skip: number,
+  isFound: (document: T) => boolean = () => false,
+): Candidates<T> {
+  const user = isPersonal(ask, version) ? ask.caller.user : undefined
+  // Which of the first are the user's is not known without a look at each.
+  const skipped = user === undefined ? skip : 0
+  return { items: seen(from(skipped), user), skipped, isFound }
 }
 
-/** The document if it is there for the caller. Throws Fault('not_found'). */
-export function found<T extends Owned>(
+function* seen<T extends Owned>(
+  stored: Iterable<{ readonly value: T }>,
+  user: string | undefined,
+): IterableIterator<T> {
+  for (const { value } of stored) if (user === undefined || value.user === user) yield value
+}
+
+/** The document as it is stored, if it is there for the caller. Throws Fault('not_found'). */
+export function found<S extends { readonly value: Owned }>(
   ask: Ask,
   version: Version,
   what: string,
-  stored: { readonly value: T } | undefined,
-): T {
+  stored: S | undefined,
+): S {
   if (!stored || !sees(ask, version, stored.value)) throw new Fault('not_found', `no such ${what}`)
-  return stored.value
+  return stored
 }
 
 /** Throws Fault('forbidden') when a document that is to be replaced is somebody else's. */

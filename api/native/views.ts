@@ -6,7 +6,7 @@ import type { Reason, Run, Step, Task } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { Live } from '../../controller/ports/live.ts'
 import type { Context } from '../../controller/use-cases/context.ts'
-import { statsView } from '../freezer/views.ts'
+import { statsView } from '../freezer/backup-view.ts'
 import { some } from '../fields.ts'
 
 const iso = (at: Instant | undefined): string | null => (at === undefined ? null : isoOf(at))

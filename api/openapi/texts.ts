@@ -47,6 +47,8 @@ export const faultTexts: Readonly<Record<FaultCode | EdgeCode, string>> = {
   stopping: 'This server is going away: ask another one.',
   tool_failed: 'A program on the node failed; `detail` says how.',
   malformed_json: 'The body is no JSON.',
+  invalid_parameter: 'A number of the query is none, or out of its bounds.',
+  bad_data: 'The metadata of a backup lack what every record needs.',
   unknown_path: 'Nothing is at this path.',
   wrong_method: 'The path takes other methods: the header `Allow` names them.',
   not_acceptable: 'The request accepts no form that this answers in.',
@@ -54,5 +56,7 @@ export const faultTexts: Readonly<Record<FaultCode | EdgeCode, string>> = {
   too_many_requests: 'Too many requests with this token: `Retry-After` says when to go on.',
   not_implemented: 'This release does not do it.',
   wrong_media_type: 'A body is `application/json`.',
+  key_reused: 'The `Idempotency-Key` was used for another request: use another one.',
+  outcome_unknown: 'The first request with this `Idempotency-Key` broke off: it may have been done or not. Look, then use another key.',
   bug: "Nobody foresaw this. The server's log has it, under the request's id.",
 }

@@ -6,6 +6,7 @@ import { put, ref, unchanged, type Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
 import { isServerRun, withJobPlan, withSessionPlan } from './job-planning.ts'
+import { documentMax } from './jobs.ts'
 import { commitSession } from './sessions.ts'
 import { retrying } from './retrying.ts'
 
@@ -25,6 +26,7 @@ export async function registerClient(
 ): Promise<Stored<Client>> {
   const { project } = caller
   const client = newClient(context, caller, fields)
+  refuseLarge(client)
   return retrying(context, async () => {
     if (context.state.get('client', project, fields.id))
       throw new Fault('conflict', `client_id: client ${fields.id} is already registered`, {
@@ -36,6 +38,36 @@ export async function registerClient(
     })
     return { value: client, revision }
   })
+}
+
+/**
+ * Changes what `fields` name and nothing else; other keys are merged. Throws Fault 'not_found', 'stale_write', 'store_down'.
+ */
+export async function changeClient(
+  context: Context,
+  caller: Caller,
+  id: ClientId,
+  { extra, ...fields }: Omit<ClientFields, 'id'>,
+): Promise<void> {
+  await retrying(context, async () => {
+    const before = existingClient(context, caller, id)
+    const merged = { ...before.value.extra, ...extra }
+    const client = {
+      ...before.value,
+      ...fields,
+      ...(Object.keys(merged).length > 0 ? { extra: merged } : {}),
+    }
+    refuseLarge(client)
+    await context.state.commit({
+      requires: [unchanged('client', caller.project, id, before)],
+      puts: [put('client', caller.project, id, client)],
+    })
+  })
+}
+
+function refuseLarge(client: Client): void {
+  if (JSON.stringify(client).length > documentMax)
+    throw new Fault('too_much', `the client has more than ${documentMax} characters`)
 }
 
 /** A client as it is before anything is known of an agent. */

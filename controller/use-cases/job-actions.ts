@@ -17,6 +17,15 @@ export interface ActionEntry {
   readonly extra?: JsonObject
 }
 
+/** An entry that names a stored action, with what it says differently. */
+export type NamedEntry = Partial<Omit<ActionEntry, 'actionId' | 'freezer'>> & {
+  readonly actionId: ActionId
+  readonly freezer?: undefined
+}
+
+/** An entry of a job: a whole action, or the id of a stored one. */
+export type JobEntry = ActionEntry | NamedEntry
+
 /** Each takes up to two operations of the transaction that stores the job. */
 export const actionsMax = 40
 
@@ -33,7 +42,7 @@ interface Taken {
 export function takeActions(
   context: Context,
   caller: Caller,
-  entries: readonly ActionEntry[],
+  entries: readonly JobEntry[],
   before: readonly JobAction[],
 ): Taken {
   if (entries.length > actionsMax) throw badField('job_actions', `has more than ${actionsMax} entries`)
@@ -41,9 +50,9 @@ export function takeActions(
   const requires: Requirement[] = []
   const seen = new Map<ActionId, JsonObject>()
   const actions = entries.map((entry, index) => {
-    const { action, isNew, known } = inField(`job_actions.${index}.freezer_action`, () =>
-      takeOne(context, caller, entry, before, seen),
-    )
+    const { action, isNew, known } = entry.freezer
+      ? inField(`job_actions.${index}.freezer_action`, () => takeOne(context, caller, entry, before, seen))
+      : storedOne(context, caller, entry, before, `job_actions.${index}.action_id`)
     if (isNew) {
       puts.push(put('action', caller.project, action.actionId, documentOf(context, caller, action)))
       if (known) requires.push(unchanged('action', caller.project, action.actionId, undefined))
@@ -54,14 +63,43 @@ export function takeActions(
   return { actions, puts, requires }
 }
 
-/** `known`: its id was chosen by the caller, so that somebody else may take it meanwhile. */
+/** What a job's entry comes to. */
+interface TakenOne {
+  readonly action: JobAction
+  readonly isNew: boolean
+  /** Its id was chosen by the caller, so that somebody else may take it meanwhile. */
+  readonly known: boolean
+}
+
+/** A stored action as it is now, else what the job has of it. Throws Fault('bad_request') naming `field`. */
+function storedOne(
+  { state }: Context,
+  { project }: Caller,
+  entry: NamedEntry,
+  before: readonly JobAction[],
+  field: string,
+): TakenOne {
+  const id = entry.actionId
+  const found = state.get('action', project, id)?.value ?? before.find(({ actionId }) => actionId === id)
+  if (!found) throw badField(field, `there is no stored action ${id}`)
+  const { maxRetries, maxRetriesIntervalS, mandatory, freezer } = found
+  const extra = { ...found.extra, ...entry.extra }
+  const action = {
+    ...{ maxRetries, maxRetriesIntervalS, mandatory },
+    ...entry,
+    freezer,
+    ...(Object.keys(extra).length > 0 ? { extra } : {}),
+  }
+  return { action, isNew: false, known: true }
+}
+
 function takeOne(
   { state, sealer, secrets }: Context,
   { project }: Caller,
   entry: ActionEntry,
   before: readonly JobAction[],
   seen: ReadonlyMap<ActionId, JsonObject>,
-): { action: JobAction; isNew: boolean; known: boolean } {
+): TakenOne {
   const sealedFor = (id: ActionId, from?: { id: ActionId; document: JsonObject }) =>
     sealed(
       sealer,

@@ -9,11 +9,9 @@ import { put, ref, unchanged, type Put, type Stored, type Transaction } from '..
 import type { Caller, Context } from './context.ts'
 import type { Expectation } from './expectation.ts'
 import { actionsOf } from './functions.ts'
-import { takeActions, type ActionEntry } from './job-actions.ts'
+import { takeActions, type JobEntry } from './job-actions.ts'
 import { isServerRun, mergedExtensions, selectorOf, withJobPlan, withSessionPlan } from './job-planning.ts'
 import { retrying } from './retrying.ts'
-
-export type { ActionEntry } from './job-actions.ts'
 
 /** What a document says of a job; absent: it says nothing of it. Types are checked, meaning is not. */
 export interface JobFields {
@@ -23,7 +21,7 @@ export interface JobFields {
   readonly schedule?: JsonObject
   /** The other fields of `job_schedule`. */
   readonly reported?: Partial<Reported>
-  readonly actions?: readonly ActionEntry[]
+  readonly actions?: readonly JobEntry[]
   readonly session?: SessionId
   readonly sessionTag?: number
   readonly sessionName?: string
@@ -143,7 +141,7 @@ function changedActions(
   context: Context,
   caller: Caller,
   job: Job,
-  entries: readonly ActionEntry[] | undefined,
+  entries: readonly JobEntry[] | undefined,
 ): ReturnType<typeof takeActions> {
   if (!entries) return { actions: job.actions, puts: [], requires: [] }
   const known = actionsOf(context, job)

@@ -206,13 +206,15 @@ describe('several servers on one store', () => {
 })
 
 describe('discovery', () => {
-  it('names both versions, by links that this client can follow', async () => {
+  it('names the versions of every façade, by links that this client can follow', async () => {
     const { ask } = await startApi()
     const root = await ask('GET', 'http://backup.example:9090/', undefined, '')
     expect(root.status).toBe(300)
     expect(root.json.versions.map(({ id, links }: Loose) => [id, links[0].href])).toEqual([
       ['v2', 'http://backup.example:9090/v2/'],
       ['v1', 'http://backup.example:9090/v1/'],
+      ['v1.0', 'http://backup.example:9090/v1.0/'],
+      ['v1.0', 'http://backup.example:9090/qinling/v1'],
     ])
     const home = await ask('GET', '/v1')
     expect(home.headers.get('content-type')).toBe('application/json-home')

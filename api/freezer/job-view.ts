@@ -1,0 +1,44 @@
+import type { JobAction, JsonObject } from '../../core/action.ts'
+import type { Job } from '../../core/job.ts'
+import { actionsOf } from '../../controller/use-cases/functions.ts'
+import { isServerRun } from '../../controller/use-cases/job-planning.ts'
+import { masked } from '../../controller/use-cases/secret-fields.ts'
+import { ownerOf, type Seen, type Version } from './shown.ts'
+import { standingOf } from './standing.ts'
+
+/** A job as Freezer shows it; one that calls a saved action with that action, as it is now. */
+export function jobView(seen: Seen, job: Job, version: Version): JsonObject {
+  return {
+    job_id: job.id,
+    ...ownerOf(job, version),
+    ...(job.client === undefined ? {} : { client_id: job.client }),
+    description: job.description,
+    session_id: job.session ?? '',
+    session_tag: sessionTagOf(seen, job),
+    ...(job.sessionName === undefined ? {} : { session_name: job.sessionName }),
+    job_schedule: { ...job.schedule, ...standingOf(seen, job) },
+    job_actions: actionsOf(seen, job).map((action) => entryView(action, job, version)),
+    ...(job.firn ? { firn: job.firn } : {}),
+    _version: job.version,
+  }
+}
+
+/** An entry of `job_actions`, or the same of an action document. */
+export const entryView = (
+  action: JobAction,
+  owner: { project: string; user: string },
+  version: Version,
+): JsonObject => ({
+  ...action.extra,
+  action_id: action.actionId,
+  ...ownerOf(owner, version),
+  max_retries: action.maxRetries,
+  max_retries_interval: action.maxRetriesIntervalS,
+  mandatory: action.mandatory,
+  freezer_action: masked(action.freezer),
+})
+
+function sessionTagOf(seen: Seen, job: Job): number {
+  if (job.session === undefined || !isServerRun(seen, job)) return job.sessionTag
+  return seen.state.get('session', job.project, job.session)?.value.tag ?? job.sessionTag
+}

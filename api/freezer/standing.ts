@@ -1,0 +1,102 @@
+import type { JsonObject } from '../../core/action.ts'
+import type { Instant } from '../../core/clock.ts'
+import type { Job } from '../../core/job.ts'
+import type { Run } from '../../core/run.ts'
+import { isServerRun } from '../../controller/use-cases/job-planning.ts'
+import { Unfinished } from '../../controller/use-cases/unfinished.ts'
+import { some } from '../fields.ts'
+import { holds, notCompleted } from './search.ts'
+import { resultOf, secondsOf, type Seen } from './shown.ts'
+
+/*
+ * How a job stands, in the words of Freezer's `job_schedule`. Where the servers run it, that follows from its runs and its plan;
+ * elsewhere it is what its own scheduler says.
+ */
+
+/** The fields of `job_schedule` that are not the trigger's. */
+export const standingOf = (seen: Seen, job: Job): JsonObject =>
+  isServerRun(seen, job) ? standingOfRuns(seen, job) : reportOf(job)
+
+/** Only the status: the poll of every scheduler asks for it, of thousands of jobs. */
+function statusOf(seen: Seen, job: Job): string {
+  if (!isServerRun(seen, job)) return job.reported?.status ?? ''
+  const open = openRunOf(seen, job)
+  return open ? busyStatus([open]) : restingStatus(job, seen.recent.lastOf(job.project, job.id)?.value)
+}
+
+/** Jobs that a search for what is not over finds. What a saved action holds is not looked at: those are looked into when found. */
+export const unfinishedJobs = (seen: Seen): Unfinished =>
+  new Unfinished(
+    seen.state,
+    (job) =>
+      statusOf(seen, job) === notCompleted.value ||
+      job.actions.some(
+        ({ freezer, extra }) =>
+          holds(freezer, notCompleted) || (extra !== undefined && holds(extra, notCompleted)),
+      ),
+  )
+
+/** What a scheduler of its own says; before it has said anything, nothing has happened. */
+function reportOf({ reported, createdAt }: Job): JsonObject {
+  return {
+    time_created: reported?.timeCreated ?? secondsOf(createdAt),
+    time_started: reported?.timeStarted ?? -1,
+    time_ended: reported?.timeEnded ?? -1,
+    status: reported?.status ?? '',
+    event: reported?.event ?? '',
+    result: reported?.result ?? '',
+    ...some('current_pid', reported?.currentPid),
+  }
+}
+
+/** The open run says, else the last finished one and the plan. A job of many clients stands as all runs of its newest slot do. */
+function standingOfRuns(seen: Seen, job: Job): JsonObject {
+  const open = openRunOf(seen, job)
+  const last = seen.recent.lastOf(job.project, job.id)?.value
+  const newest = open ?? last
+  const shown = newest && job.selector ? runsOfSlot(seen, newest) : newest ? [newest] : []
+  const results = shown.flatMap((run) => (run.state.is === 'finished' ? [run.state.result] : []))
+  const isOver = results.length === shown.length
+  return {
+    time_created: secondsOf(job.createdAt),
+    time_started: secondsOf(least(shown.flatMap((run) => run.startedAt ?? []))),
+    time_ended: isOver ? secondsOf(greatest(shown.flatMap((run) => endOf(run) ?? []))) : -1,
+    status: isOver ? restingStatus(job, last) : busyStatus(shown),
+    event: '',
+    result: isOver && shown.length > 0 ? resultOf(results) : '',
+  }
+}
+
+const busyStatus = (runs: readonly Run[]): string =>
+  runs.some((run) => run.state.is === 'cancelling') ? 'aborting' : 'running'
+
+function restingStatus(job: Job, last: Run | undefined): string {
+  if (job.wanted !== 'active') return 'stop'
+  if (job.plan.next !== undefined) return 'scheduled'
+  return last ? 'completed' : ''
+}
+
+/** When a run ended, if it has. */
+export const endOf = (run: Run | undefined): Instant | undefined =>
+  run?.state.is === 'finished' ? run.state.at : undefined
+
+function openRunOf({ state }: Seen, job: Job): Run | undefined {
+  let newest: Run | undefined
+  for (const { value } of state.where('run', 'openOfJob', `${job.project}/${job.id}`))
+    if (value.purpose === 'job') newest = value
+  return newest
+}
+
+/** All runs of a job for one slot: one for each client that matched. */
+function runsOfSlot({ state }: Seen, one: Run): Run[] {
+  const runs: Run[] = []
+  for (const { value } of state.where('run', 'job', `${one.project}/${one.job}`))
+    if (value.slot === one.slot && value.purpose === 'job') runs.push(value)
+  return runs
+}
+
+// Not by spreading into Math.min: there may be more of them than a call has arguments.
+const least = (instants: readonly Instant[]): Instant | undefined =>
+  instants.reduce<Instant | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined)
+const greatest = (instants: readonly Instant[]): Instant | undefined =>
+  instants.reduce<Instant | undefined>((a, b) => (a === undefined || b > a ? b : a), undefined)
