@@ -2,6 +2,7 @@ import { freezerRoutes } from './freezer/routes.ts'
 import { healthRoutes } from './health.ts'
 import { nativeRoutes } from './native/routes.ts'
 import { referenceRoutes } from './openapi/routes.ts'
+import { qinlingRoutes } from './qinling/routes.ts'
 import type { Route } from './route.ts'
 import { troveRoutes } from './trove/routes.ts'
 
@@ -10,6 +11,7 @@ export const apiRoutes: readonly Route[] = [
   ...healthRoutes,
   ...freezerRoutes,
   ...troveRoutes,
+  ...qinlingRoutes,
   ...nativeRoutes,
   ...referenceRoutes(() => apiRoutes),
 ]

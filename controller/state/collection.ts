@@ -46,6 +46,11 @@ export class Collection<T> {
     return this.#shelves.get(project)?.byId.size ?? 0
   }
 
+  /** That have any. */
+  projects(): string[] {
+    return [...this.#shelves.keys()]
+  }
+
   *all(): IterableIterator<[project: string, id: string, stored: Stored<T>]> {
     for (const { byId } of this.#shelves.values())
       for (const { project, id, stored } of byId.values()) yield [project, id, stored]

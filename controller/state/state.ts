@@ -77,6 +77,11 @@ export class State implements AsyncDisposable {
     return this.#of(kind).count(project)
   }
 
+  /** Projects that have any of a kind. */
+  projects(kind: Kind): string[] {
+    return this.#of(kind).projects()
+  }
+
   total(kind: Kind): number {
     return this.#of(kind).size
   }

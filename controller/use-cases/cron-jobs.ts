@@ -1,16 +1,75 @@
 import type { FunctionCall, JsonObject } from '../../core/action.ts'
 import { isoOf, type Instant } from '../../core/clock.ts'
-import { badField, Fault } from '../../core/fault.ts'
+import { badField, Fault, isFault } from '../../core/fault.ts'
 import { jobId, type JobId } from '../../core/ids.ts'
 import type { Job, ScheduleFields } from '../../core/job.ts'
-import { checkCron, cronFormOf, standingOf, type CronForm } from '../plan/cron-form.ts'
+import {
+  checkCron,
+  cronFormOf,
+  firstSlot,
+  nextShown,
+  standingOf,
+  type CronForm,
+  type Standing,
+} from '../plan/cron-form.ts'
+import { instantOf } from '../plan/dates.ts'
 import { cronFields } from '../plan/fields.ts'
 import { unchanged, type Stored } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
 import { checkInput, lookUp, movedTo, placeOf } from './functions.ts'
-import { mergedExtensions, withJobPlan } from './job-planning.ts'
+import { isServerRun, mergedExtensions, withJobPlan } from './job-planning.ts'
 import { commitJob, existingJob } from './jobs.ts'
 import { retrying } from './retrying.ts'
+
+/** A job as one time or a cron pattern expresses it. */
+export interface CronView {
+  readonly form: CronForm
+  readonly standing: Standing
+  readonly first: Instant
+  readonly next: Instant
+  /** Firings left; null: no limit. */
+  readonly left: number | null
+}
+
+/**
+ * How a job looks as one time or a five-field cron pattern in UTC; undefined when it cannot, or when the servers do not run it:
+ * then it is not theirs to say when it fires.
+ */
+export function cronViewOf(context: Pick<Context, 'state'>, job: Job): CronView | undefined {
+  const form = isServerRun(context, job) ? knownForm(job) : undefined
+  if (!form) return undefined
+  const standing = standingOf(job)
+  const once = standing === 'done' ? 0 : 1
+  return {
+    form,
+    standing,
+    first: job.first ?? firstSlot(job),
+    next: nextShown(job),
+    left: job.plan.left ?? (form.is === 'once' ? once : null),
+  }
+}
+
+/** A stored schedule that this version cannot read (its time zone is gone, say) must not hide the others. */
+function knownForm(job: Job): CronForm | undefined {
+  try {
+    return cronFormOf(job)
+  } catch (error) {
+    if (isFault(error)) return undefined
+    throw error
+  }
+}
+
+/**
+ * A time as Qinling's callers write it: ISO 8601, also with a blank for the T, without seconds' fractions, or a day only; in UTC
+ * unless it has an offset. Throws Fault('bad_request') naming the field.
+ */
+export function timeIn(text: string, field: string): Instant {
+  const [, day, time = '00:00:00', zone = ''] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.\d{1,20})? ?(Z|[+-]\d\d:?\d\d)?)?$/i.exec(text) ?? []
+  if (day === undefined)
+    throw badField(field, 'must be a time like 2027-01-31T02:00:00Z, in UTC unless it has an offset')
+  return instantOf(`${day}T${time}${zone.toUpperCase()}`, 'UTC', field)
+}
 
 /** A time that is asked for must lie this far ahead. Milliseconds; as Qinling has it. */
 const aheadMs = 60_000
@@ -19,7 +78,6 @@ const aheadMs = 60_000
 export interface CronJobFields {
   /** Null: none. */
   readonly name: string | null
-  readonly call: FunctionCall
   readonly pattern?: string
   /** The time of a job that runs once; with a pattern, nothing happens before it. */
   readonly first?: Instant
@@ -27,27 +85,30 @@ export interface CronJobFields {
 }
 
 /**
- * Creates a job that calls a saved action. The checks come in the order of Qinling's. Throws Fault 'bad_request' (naming the field of
+ * Creates a job that calls a saved action. The checks come in the order of Qinling's: `called`, which looks up what is to be
+ * called and throws Fault('not_found'), is asked when the times are found good. Throws Fault 'bad_request' (naming the field of
  * Qinling's document), 'not_found' (no such function, alias or version), 'stale_write', 'store_down'.
  */
 export async function createCronJob(
   context: Context,
   caller: Caller,
   fields: CronJobFields,
+  called: () => FunctionCall,
 ): Promise<Stored<Job>> {
   const id = jobId(context.secrets.uuid())
   return retrying(context, async () => {
     const now = context.clock.now()
     const { schedule, firn } = checkedTimes(fields, now)
-    checkInput(fields.call.input, 'function_input')
+    const call = called()
+    checkInput(call.input, 'function_input')
     const { project, user } = caller
-    const found = lookUp(context, project, fields.call)
+    const found = lookUp(context, project, call)
     if ('missing' in found) throw new Fault('not_found', found.missing.text)
     const plain = {
       ...{ id, project, user, description: fields.name ?? '' },
-      ...placeOf(context, project, found.action.value, fields.call.input, 'function_input'),
+      ...placeOf(context, project, found.action.value, call.input, 'function_input'),
       ...(fields.name === null ? {} : { named: true as const }),
-      ...{ schedule, firn, actions: [], function: fields.call },
+      ...{ schedule, firn, actions: [], function: call },
       ...{ sessionTag: 0, wanted: 'active' as const, createdAt: now, version: 1 },
     }
     const job = withJobPlan(context, plain, undefined)
