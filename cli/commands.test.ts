@@ -142,6 +142,7 @@ describe('tables', () => {
       tokens: [
         {
           token_id: 't1',
+          project_id: 'p1',
           user_name: 'alice',
           role: 'operator',
           created_at: '2026-11-21T10:00:00.000Z',
@@ -176,9 +177,11 @@ describe('tables', () => {
       'k1      node-1  etc   2026-11-21T21:36:44Z      1  success  /etc',
     ])
     expect(await shown('token ls')).toEqual([
-      'TOKEN  USER   ROLE      CREATED               EXPIRES',
-      't1     alice  operator  2026-11-21T10:00:00Z  -',
+      'TOKEN  PROJECT  USER   ROLE      CREATED               EXPIRES',
+      't1     p1       alice  operator  2026-11-21T10:00:00Z  -',
     ])
+    await call('token ls --all-projects')
+    expect(server.seen.at(-1)?.path).toContain('all_projects=true')
     expect(await shown('backup tree k1 /etc')).toEqual([
       'MODE        SIZE  MODIFIED              PATH',
       'drwxr-xr-x     -  2026-11-21T10:00:00Z  /etc/ssh',
@@ -350,8 +353,8 @@ describe('doing', () => {
     expect((await call('client revoke node-4')).stdout).toBe('client node-4 is revoked\n')
 
     server.json('POST /v1/tokens', { token_id: 't1', token: 'secret', user_id: 'u', role: 'operator' }, 201)
-    expect((await call('token create u --role operator -o name')).stdout).toBe('secret\n')
-    expect(server.seen.at(-1)?.body).toBe('{"user_id":"u","role":"operator"}')
+    expect((await call('token create --user u --project p2 --role operator -o name')).stdout).toBe('secret\n')
+    expect(server.seen.at(-1)?.body).toBe('{"user_id":"u","project_id":"p2","role":"operator"}')
   })
 
   it('starts with a key of its own each time, or with the one given', async () => {

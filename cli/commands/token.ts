@@ -13,6 +13,7 @@ const shown: Shown<Document> = {
   name: idOf,
   columns: [
     { title: 'TOKEN', cell: idOf },
+    { title: 'PROJECT', cell: (token) => text(token, 'project_id') },
     { title: 'USER', cell: (token) => text(token, 'user_name') || text(token, 'user_id') },
     { title: 'ROLE', cell: (token) => text(token, 'role') },
     { title: 'CREATED', cell: (token) => formatInstant(at(token, 'created_at')) },
@@ -25,25 +26,31 @@ const create: Command = {
   name: 'token create',
   summary: 'Make a token for the REST API and this command line',
   details:
-    'The token is shown this once only. A viewer reads, an operator also runs, cancels and creates, an admin does all.',
-  args: [{ name: 'USER', help: 'the id of who will use it; things made with it belong to that user' }],
+    'The token is shown this once only. A viewer looks, an operator also changes and starts, an admin is the administrator of the whole installation.',
+  args: [],
   options: [
+    {
+      ...{ name: 'user', value: 'ID', required: true },
+      help: 'who will use it; things made with it belong to that user',
+    },
+    { name: 'project', value: 'ID', help: 'what it acts in; your own project when left out' },
     { name: 'role', value: 'ROLE', choices: ['viewer', 'operator', 'admin'], help: 'viewer when left out' },
     { name: 'name', value: 'NAME', help: 'the user’s name to show; the id when left out' },
     { name: 'ttl', value: 'TIME', help: 'how long it is valid, e.g. 12h or 90d; for ever when left out' },
   ],
   examples: [
-    ['firn token create alice --role operator', 'A token for alice'],
+    ['firn token create --project shop --user alice --role operator', 'A token for alice'],
     [
-      '(umask 077; firn token create ci --ttl 30d -o name > ci.token)',
+      '(umask 077; firn token create --user ci --ttl 30d -o name > ci.token)',
       'Only the token, into a file of one’s own',
     ],
   ],
-  async run({ api, args, flags, out }) {
+  async run({ api, flags, out }) {
     const seconds = flags.seconds('ttl')
-    const name = flags.text('name')
+    const [name, project] = [flags.text('name'), flags.text('project')]
     const body = {
-      user_id: args['USER']?.[0],
+      user_id: flags.text('user'),
+      ...(project === undefined ? {} : { project_id: project }),
       ...(name === undefined ? {} : { user_name: name }),
       role: flags.text('role') ?? 'viewer',
       ...(seconds === undefined ? {} : { ttl_seconds: seconds }),
@@ -57,6 +64,7 @@ const create: Command = {
         out.details([
           ['token', secret],
           ['id', idOf(made)],
+          ['project', text(made, 'project_id')],
           ['user', text(made, 'user_name')],
           ['role', text(made, 'role')],
           ['expires', text(made, 'expires_at') && formatInstant(made['expires_at'])],
@@ -71,10 +79,14 @@ const ls: Command = {
   name: 'token ls',
   summary: 'List the tokens, without their secrets',
   args: [],
-  options: LIST_OPTIONS,
-  examples: [['firn token ls', 'Who may do what, and until when']],
+  options: [...LIST_OPTIONS, { name: 'all-projects', help: 'those of all projects' }],
+  examples: [
+    ['firn token ls', 'Who may do what in your project, and until when'],
+    ['firn token ls --all-projects', 'The same of the whole installation'],
+  ],
   async run({ api, flags, out }) {
-    const { rows, more } = await nativeList(api(), '/v1/tokens', 'tokens', flags)
+    const query = flags.has('all-projects') ? { all_projects: 'true' } : {}
+    const { rows, more } = await nativeList(api(), '/v1/tokens', 'tokens', flags, query)
     out.list(rows, shown, 'no tokens')
     if (more) out.note(moreNote(rows.length))
     return EXIT.ok
@@ -84,6 +96,7 @@ const ls: Command = {
 const revoke: Command = {
   name: 'token revoke',
   summary: 'Make tokens invalid',
+  details: 'Of any project. The last valid token of an administrator stays: make another one first.',
   args: [{ name: 'TOKEN', help: 'their ids, as firn token ls shows them', repeats: true }],
   options: [],
   examples: [['firn token revoke 7c1e', 'The token with this id is refused from now on']],
