@@ -89,7 +89,8 @@ export class DatabaseAgent {
       engines: ['restic', 'sqlite'].map((engine) => ({
         ...{ engine, available: true, capabilities: [], problems: [] },
       })),
-      ...{ incarnation: 'i', labels: {}, slots: 2, held: [] },
+      ...{ incarnation: 'i', labels: {}, slots: 2 },
+      held: this.#open.map(({ run, attempt }) => ({ run, attempt, state: 'running' })),
       ...{ instances: [...instances], templates: [...templates] },
     }
   }
