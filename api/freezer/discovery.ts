@@ -19,6 +19,8 @@ function versions(ask: Ask): object[] {
   ]
 }
 
+const homeType = 'application/json-home'
+
 /** A JSON home document. */
 function home(ask: Ask, base: string, vars: readonly string[]): Response {
   const resource = {
@@ -27,7 +29,7 @@ function home(ask: Ask, base: string, vars: readonly string[]): Response {
     hints: { allow: ['GET'], formats: { 'application/json': {} } },
   }
   return ask.json({ resources: { 'rel/backups': resource } }, 200, {
-    'content-type': 'application/json-home',
+    'content-type': homeType,
   })
 }
 
@@ -48,12 +50,12 @@ export const discoveryRoutes: readonly Route[] = [
     answer: (ask) => ask.json({ versions: versions(ask) }, 300),
   }),
   operation({
-    ...{ ...about, ...looks, path: '/v1', id: 'showV1', answers: { 200: homeForm } },
+    ...{ ...about, ...looks, path: '/v1', id: 'showV1', gives: homeType, answers: { 200: homeForm } },
     summary: 'Show the home document of Freezer v1',
     answer: (ask) => home(ask, '/v1', ['backup_id']),
   }),
   operation({
-    ...{ ...about, ...looks, path: '/v2', id: 'showV2', answers: { 200: homeForm } },
+    ...{ ...about, ...looks, path: '/v2', id: 'showV2', gives: homeType, answers: { 200: homeForm } },
     summary: 'Show the home document of Freezer v2',
     answer: (ask) => home(ask, '/v2/{project_id}', ['backup_id', 'project_id']),
   }),

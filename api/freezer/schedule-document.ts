@@ -39,12 +39,10 @@ const report = {
 }
 
 /** Freezer's closed schedule: when, and how it stands. The latter is stored for clients without an agent only. */
-export const scheduleForm = z
-  .strictObject({ ...triggers, ...report })
-  .meta({
-    id: 'FreezerSchedule',
-    description: 'Exactly one kind applies: a date, else an interval, else cron fields, else none',
-  })
+export const scheduleForm = z.strictObject({ ...triggers, ...report }).meta({
+  id: 'FreezerSchedule',
+  description: 'Exactly one kind applies: a date, else an interval, else cron fields, else none',
+})
 
 /** The fields of a checked schedule document that say when. */
 export function triggersIn(schedule: JsonObject): JsonObject {
