@@ -86,7 +86,7 @@ async function start(
   const { project, user } = caller
   const stored = readyInstance(context, project, wish.instance)
   const instance = stored.value
-  const parent = parentFor(context, project, wish)
+  const parent = parentFor(context, instance, wish)
   const mark = quotaMark(context, project)
   const container = containerFor(context, project, instance.id, wish.container)
   const made = newRun(context, {
@@ -146,20 +146,24 @@ function readyInstance({ state }: Context, project: ProjectId, id: InstanceId): 
 
 function parentFor(
   { state }: Context,
-  project: ProjectId,
+  { project, datastore: { type } }: Instance,
   { instance, parent, incremental }: NewInstanceBackup,
 ): Stored<InstanceBackup> | undefined {
   const isGoing = (backup: InstanceBackup): boolean => isBeingDeleted(backup, (of) => parentOf(state, of))
   if (parent === undefined) {
     if (!incremental) return undefined
     const all = [...state.where('instance_backup', 'instance', scoped(project, instance))]
-    const newest = newestComplete(all.map(({ value }) => value).filter((backup) => !isGoing(backup)))
+    const fit = all.map(({ value }) => value).filter((of) => of.datastore.type === type && !isGoing(of))
+    const newest = newestComplete(fit)
     return newest && state.get('instance_backup', project, newest.id)
   }
   const stored = state.get('instance_backup', project, parent)
   if (!stored) throw new Fault('not_found', `no backup ${parent}`)
   if (stored.value.instance !== instance)
     throw badField('parent_id', `backup ${parent} is not one of instance ${instance}`)
+  // A node may call another kind of database by the name of one that it had before.
+  if (stored.value.datastore.type !== type)
+    throw badField('parent_id', `backup ${parent} is one of ${stored.value.datastore.type}, not ${type}`)
   if (!isComplete(stored.value)) throw badField('parent_id', `backup ${parent} is not completed`)
   if (isGoing(stored.value)) throw badField('parent_id', `backup ${parent} is being deleted`)
   return stored
