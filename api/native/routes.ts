@@ -1,13 +1,13 @@
 import type { Route } from '../route.ts'
 import { accessRoutes } from './access.ts'
 import { eventRoutes } from './events.ts'
+import { once } from './once.ts'
 import { repositoryRoutes } from './repositories.ts'
 import { restoreRoutes } from './restores.ts'
 import { runRoutes } from './runs.ts'
 import { setRoutes } from './sets.ts'
 
-/** What none of the published APIs has. */
-export const nativeRoutes: readonly Route[] = [
+const routes: readonly Route[] = [
   ...runRoutes,
   ...setRoutes,
   ...restoreRoutes,
@@ -15,3 +15,8 @@ export const nativeRoutes: readonly Route[] = [
   ...accessRoutes,
   ...eventRoutes,
 ]
+
+/** What none of the published APIs has. Who is known may send any POST again, with a key. */
+export const nativeRoutes: readonly Route[] = routes.map((route) =>
+  route.method === 'POST' && route.role !== 'nobody' ? once(route) : route,
+)

@@ -57,6 +57,7 @@ export const faultTexts: Readonly<Record<FaultCode | EdgeCode, string>> = {
   not_implemented: 'This release does not do it.',
   wrong_media_type: 'A body is `application/json`.',
   key_reused: 'The `Idempotency-Key` was used for another request: use another one.',
-  outcome_unknown: 'The first request with this `Idempotency-Key` broke off: it may have been done or not. Look, then use another key.',
+  outcome_unknown:
+    'The first request with this `Idempotency-Key` broke off: it may have been done or not. Look, then use another key.',
   bug: "Nobody foresaw this. The server's log has it, under the request's id.",
 }

@@ -13,6 +13,13 @@ export const orphansKeptMs = 86_400_000
 /** How long those of a function are, which have no job where they were asked for by hand. Milliseconds: a month. */
 const callsKeptMs = 30 * 86_400_000
 
+/** How long the answer to a request with an idempotency key is kept. Milliseconds. */
+const answersKeptMs = 86_400_000
+
+/** Whether nobody can expect the same answer any more. */
+export const isAnswerForgotten = ({ createdAt }: { readonly createdAt: Instant }, now: Instant): boolean =>
+  createdAt + answersKeptMs < now
+
 /** Whether a run without a job may go. */
 export const isForgotten = (run: Run, now: Instant): boolean =>
   run.state.is === 'finished' && run.state.at + (run.function ? callsKeptMs : orphansKeptMs) < now

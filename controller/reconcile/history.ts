@@ -4,7 +4,8 @@ import type { ProjectId } from '../../core/ids.ts'
 import type { Epoch } from '../../core/link.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf } from '../../core/set.ts'
-import { isForgotten, runsKept, surplusOf } from '../plan/history.ts'
+import { isAnswerForgotten, isForgotten, runsKept, surplusOf } from '../plan/history.ts'
+import type { Ref } from '../ports/backend.ts'
 import { ref } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Context } from '../use-cases/context.ts'
@@ -15,12 +16,17 @@ const atOnce = 50
 /** How often all runs are looked through. Milliseconds. */
 const sweepEveryMs = 3_600_000
 
+const refOf = ({ project, id }: Run): Ref => ref('run', project, id)
+
 export interface HistoryOptions {
   readonly context: Pick<Context, 'state' | 'clock'>
   readonly epoch: () => Epoch | undefined
 }
 
-/** Leader only: keeps the number of finished runs of each job within bounds, and forgets those of jobs that are gone. */
+/**
+ * Leader only: keeps the number of finished runs of each job within bounds, and forgets those of jobs that are gone, and
+ * answers that were kept for callers who might ask again.
+ */
 export class History {
   readonly #options: HistoryOptions
 
@@ -35,34 +41,39 @@ export class History {
     if (epoch() === undefined || state.countWhere('run', 'job', key) <= runsKept) return
     const runs = [...state.where('run', 'job', key)].map(({ value }) => value)
     const surplus = surplusOf(runs, (run) => this.#isNeeded(run))
-    await this.#drop(surplus)
+    await this.#drop(surplus.map(refOf))
   }
 
-  /** Looks through all runs for those whose job is gone, once in a while. Resolves with when to look again. */
+  /**
+   * Looks through all runs for those whose job is gone, and through kept answers for those whose time is over, once in a
+   * while. Resolves with when to look again.
+   */
   async sweep(): Promise<Instant> {
     const { context, epoch } = this.#options
     const { state, clock } = context
     const now = clock.now()
     if (epoch() !== undefined) {
-      const forgotten: Run[] = []
+      const forgotten: Ref[] = []
       for (const { value } of state.all('run'))
         if (isForgotten(value, now) && !state.get('job', value.project, value.job) && !this.#isNeeded(value))
-          forgotten.push(value)
+          forgotten.push(refOf(value))
+      for (const { value } of state.all('answer'))
+        if (isAnswerForgotten(value, now)) forgotten.push(ref('answer', value.project, value.id))
       await this.#drop(forgotten)
     }
     return later(now, sweepEveryMs)
   }
 
-  async #drop(runs: readonly Run[]): Promise<void> {
+  async #drop(refs: readonly Ref[]): Promise<void> {
     const { context, epoch } = this.#options
-    for (let from = 0; from < runs.length; from += atOnce) {
+    for (let from = 0; from < refs.length; from += atOnce) {
       const leads = epoch()
       if (leads === undefined) return
       try {
         await context.state.commit({
           requires: [],
           puts: [],
-          deletes: runs.slice(from, from + atOnce).map((run) => ref('run', run.project, run.id)),
+          deletes: refs.slice(from, from + atOnce),
           epoch: leads,
         })
       } catch (error) {

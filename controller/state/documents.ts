@@ -40,6 +40,8 @@ export interface Alias {
 
 /** The answer to a request that came with an idempotency key, so that the same request gets the same answer. */
 export interface KeptAnswer {
+  /** SHA-256 of the user and the key, hex. */
+  readonly id: string
   readonly project: ProjectId
   /** SHA-256 of method, path and body, hex: another request with the same key is refused. */
   readonly request: string
