@@ -56,6 +56,44 @@ drain_seconds: 0
     })
   })
 
+  it('names databases, and folders that more may be made in', () => {
+    const config = parseConfig(
+      `
+state_dir: s
+instances:
+  - { key: orders, name: The orders, datastore: sqlite, path: /srv/shop//orders.db }
+  - { key: stock, datastore: sqlite, path: /srv/shop/stock.db }
+templates:
+  - { name: spare, datastore: sqlite, root: /srv/spare }
+`,
+      '/etc/firn',
+    )
+    expect(config.instances).toEqual([
+      { key: 'orders', name: 'The orders', datastore: 'sqlite', path: '/srv/shop/orders.db' },
+      { key: 'stock', name: 'stock', datastore: 'sqlite', path: '/srv/shop/stock.db' },
+    ])
+    expect(config.templates).toEqual([{ name: 'spare', datastore: 'sqlite', root: '/srv/spare' }])
+  })
+
+  it.each([
+    ['instances: [{ key: a/b, datastore: sqlite, path: /a.db }]', 'instances.0.key'],
+    ['instances: [{ key: a, datastore: mysql, path: /a.db }]', 'instances.0.datastore'],
+    ['instances: [{ key: a, datastore: sqlite, path: a.db }]', 'instances.0.path'],
+    ['instances: [{ key: a, datastore: sqlite, path: /a.db, port: 1 }]', 'instances.0.port'],
+    ['templates: [{ name: a, datastore: sqlite, root: /a, port: 1 }]', 'templates.0.port'],
+    ['templates: [{ name: a, datastore: sqlite }]', 'templates.0.root'],
+    [
+      'instances: [{ key: a, datastore: sqlite, path: /a.db }, { key: a, datastore: sqlite, path: /b.db }]',
+      'instances.1.key',
+    ],
+    [
+      'templates: [{ name: a, datastore: sqlite, root: /a }, { name: a, datastore: sqlite, root: /b }]',
+      'templates.1.name',
+    ],
+  ])('names the field that is wrong of a database: %s', (text, field) => {
+    expect(fieldOf(`state_dir: s\n${text}`)).toBe(field)
+  })
+
   it.each([
     ['nothing', 'state_dir'],
     ['{}', 'state_dir'],

@@ -3,6 +3,8 @@ import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { badField, Fault } from '../core/fault.ts'
+import { isInstanceKey } from '../core/instance.ts'
+import type { Database, Template } from './ports/databases.ts'
 import type { Capacity, Policy } from './ports/policy.ts'
 
 /** All that an agent is told by its node. docs/agent.md explains every field. */
@@ -16,6 +18,9 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly policy: Policy
   readonly capacity: Capacity
+  /** Databases that the agent looks after, and what it may make more from. */
+  readonly instances: readonly Database[]
+  readonly templates: readonly Template[]
   /** The restic to use; absent: the first in PATH. */
   readonly resticPath?: string
   /** How long running work may end by itself when the agent is asked to stop. Milliseconds; 0: not at all. */
@@ -35,7 +40,8 @@ const natsUrl = z.string().regex(/^nats:\/\//, 'must be nats://host:port')
 const place = z.string().regex(/^\/|^[a-z0-9]+:/, 'must be an absolute path or the beginning of a URL')
 const few = (max: number) => z.number().int().min(1).max(max)
 const rate = z.number().int().min(1).optional()
-const name = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "_" or "-"')
+const name = z.string().refine(isInstanceKey, 'must be 1 to 64 letters, digits, ".", "_" or "-"')
+const shown = z.string().min(1).max(255)
 
 const allow = z.strictObject({
   paths: z.array(absolute).default([]),
@@ -59,6 +65,20 @@ const limits = z.strictObject({
   download_kib_per_second: rate,
 })
 
+/** A datastore with a port has a kind of its own here, with the `port` that others do not know. */
+const datastore = z.literal('sqlite', 'must be "sqlite"')
+const instance = z.strictObject({ key: name, name: shown.optional(), datastore, path: absolute })
+const template = z.strictObject({ name, datastore, root: absolute })
+
+const unique =
+  <T>(nameOf: (item: T) => string, field: string) =>
+  (items: readonly T[], context: z.core.$RefinementCtx<T[]>): void => {
+    const names = items.map(nameOf)
+    const twice = names.findIndex((it, at) => names.indexOf(it) < at)
+    if (twice >= 0)
+      context.addIssue({ code: 'custom', path: [twice, field], message: 'is used by another one' })
+  }
+
 const form = z.strictObject({
   state_dir: z.string().min(1),
   servers: z.array(hostPort).min(1).optional(),
@@ -66,6 +86,16 @@ const form = z.strictObject({
   labels: z.record(name, z.string().max(256)).default({}),
   allow: allow.prefault({}),
   limits: limits.prefault({}),
+  instances: z
+    .array(instance)
+    .max(500)
+    .default([])
+    .superRefine(unique((it) => it.key, 'key')),
+  templates: z
+    .array(template)
+    .max(500)
+    .default([])
+    .superRefine(unique((it) => it.name, 'name')),
   restic: absolute.optional(),
   drain_seconds: z.number().min(0).max(86_400).default(30),
   stall_seconds: z.number().min(10).max(86_400).default(600),
@@ -120,6 +150,8 @@ function configOf(file: z.infer<typeof form>, base: string): AgentConfig {
       queue: limits.queue,
       limits: nodeLimits(limits),
     },
+    instances: file.instances.map(({ key, name = key, ...rest }) => ({ key, name, ...rest })),
+    templates: file.templates,
     ...(file.restic === undefined ? {} : { resticPath: file.restic }),
     drainMs: file.drain_seconds * 1_000,
     stallMs: file.stall_seconds * 1_000,

@@ -10,6 +10,7 @@ const levels: Partial<Record<keyof Events, 'debug' | 'warn' | 'error'>> = {
   'journal.torn': 'warn',
   'journal.damaged': 'error',
   'journal.failed': 'error',
+  'instances.damaged': 'error',
   'orphans.found': 'warn',
   'orphans.stuck': 'error',
   'line.lost': 'warn',

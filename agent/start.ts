@@ -7,6 +7,7 @@ import { systemClock } from '../core/clock-system.ts'
 import type { Clock } from '../core/clock.ts'
 import { Fault } from '../core/fault.ts'
 import type { AgentConfig } from './config.ts'
+import { KeptDatabases } from './disk/databases.ts'
 import { damagedName, FileJournal, readJournal } from './disk/journal.ts'
 import { lockFolder } from './disk/lock.ts'
 import { LogFolder } from './disk/logs.ts'
@@ -14,15 +15,17 @@ import { realPathOf } from './disk/real-path.ts'
 import { identityDir, readEnrolment } from './enrol.ts'
 import { endOrphans, findOrphans } from './engines/process/orphans.ts'
 import { processStat } from './engines/process/proc.ts'
-import { createEngines } from './engines/registry.ts'
+import { createEngines, datastores } from './engines/registry.ts'
 import { connectToServers } from './grpc/server-line.ts'
 import { recorderOf } from './log.ts'
 import { openPublisher } from './nats/publisher.ts'
+import type { Engine } from './ports/engine.ts'
 import type { Recorder } from './ports/events.ts'
 import type { ServerLine } from './ports/line.ts'
 import type { Orphans } from './ports/orphans.ts'
 import { Renewal } from './renewal.ts'
 import { readIdentity, type Identity } from './security/identity.ts'
+import { Announcer } from './work/announcer.ts'
 import { Asks } from './work/asks.ts'
 import { Book } from './work/book.ts'
 import { Desk, type DeskParts } from './work/desk.ts'
@@ -42,6 +45,8 @@ export interface AgentOptions {
 
 /** How long links of paths may take to follow: a network file system may hang. Milliseconds. */
 const followMs = 5_000
+/** How long the start waits for what engines remove; a network file system may hang. Milliseconds. */
+const settleMs = 10_000
 /** How long reports may take to reach the broker when the agent stops; the next start goes on with the rest. Milliseconds. */
 const flushMs = 5_000
 
@@ -64,10 +69,13 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
   await book.begin()
   const stateMark = realpathSync(config.stateDir)
   const resticPath = config.resticPath === undefined ? {} : { resticPath: config.resticPath }
-  const engines = createEngines({ stateMark, ...resticPath })
+  const databases = openDatabases(config, record)
+  const engines = createEngines({ stateMark, databases, ...resticPath })
   const probes = new Probes(engines, clock)
   const recovery = { book, clock, record, orphans: orphansOf(stateMark, clock) }
   const [survivors] = await Promise.all([recover(recovery), probes.fresh(engines.keys(), () => 0)])
+  // What a process that hangs in the kernel still writes to is left for the next attempt to clean up.
+  if (survivors.length === 0) await settle(engines, engineDirs(config.stateDir), clock)
 
   const publisher = cleanup.use(
     openPublisher({
@@ -82,7 +90,12 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
   publisher.onConnected(() => outbox.brokerBack())
   const runLogs = cleanup.use(new LogFolder(path.join(config.stateDir, 'logs'), config.runLogs, clock))
   const life = new AbortController()
-  const parts = { book, outbox, probes, engines, publisher, runLogs, clock, record }
+  const announcer = new Announcer({
+    ...{ databases, datastores, clock },
+    send: (announced) => open.line?.send({ type: 'instances', ...announced }) ?? false,
+  })
+  await announcer.look()
+  const parts = { book, outbox, probes, engines, databases, announcer, publisher, runLogs, clock, record }
   const desk = deskOf(config, identity, () => open.line, life.signal, parts)
   const renewal = new Renewal(identity, {
     ...{ stateDir: config.stateDir, clock, record },
@@ -93,6 +106,7 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
   if (survivors.length > 0) keepRecovering(recovery, desk, record, life.signal)
   open.line = cleanup.use(connect(config.servers ?? enrolment.servers, desk, renewal, clock, record))
   void renewal.keepUp(life.signal)
+  void announcer.keepUp(life.signal)
   record('agent.started', { stateDir: config.stateDir, held: book.state.attempts.size })
   cleanup.defer(async () => {
     await desk.drain(config.drainMs, options.hurry ?? new AbortController().signal)
@@ -100,6 +114,24 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
     record('agent.stopped', { undelivered: outbox.unpublished })
   })
   return cleanup.move()
+}
+
+function openDatabases(config: AgentConfig, record: Recorder): KeptDatabases {
+  const databases = new KeptDatabases(config)
+  if (databases.damaged !== undefined) record('instances.damaged', { kept: databases.damaged })
+  return databases
+}
+
+/** Has the engines remove what an earlier process left on the node. */
+async function settle(
+  engines: ReadonlyMap<string, Engine>,
+  engineDir: (engine: string) => string,
+  clock: Clock,
+): Promise<void> {
+  const enough = new AbortController()
+  const settled = [...engines.values()].map(async (engine) => engine.settle?.(engineDir(engine.name)))
+  await Promise.race([Promise.all(settled), clock.sleep(settleMs, enough.signal).catch(() => undefined)])
+  enough.abort()
 }
 
 async function whoThisIs(stateDir: string) {
@@ -110,7 +142,9 @@ async function whoThisIs(stateDir: string) {
   return { identity, enrolment }
 }
 
-type Given = 'book' | 'outbox' | 'probes' | 'engines' | 'publisher' | 'runLogs' | 'clock' | 'record'
+type Given =
+  | ('book' | 'outbox' | 'probes' | 'engines' | 'publisher' | 'runLogs' | 'clock' | 'record')
+  | ('databases' | 'announcer')
 
 function deskOf(
   config: AgentConfig,

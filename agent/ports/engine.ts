@@ -125,4 +125,9 @@ export interface Engine {
   ): Promise<{ readonly entries: readonly TreeEntry[]; readonly more: boolean }>
   /** Removes what a dead attempt left: stale locks. Never throws; says what it did through `log`. */
   cleanUp(repository: RepositoryAccess, context: ToolContext): Promise<void>
+  /**
+   * Removes what an earlier process of this agent left on the node outside repositories. Called before the first order,
+   * when no child of that process runs any more. Never throws.
+   */
+  settle?(stateDir: string): Promise<void>
 }

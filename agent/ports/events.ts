@@ -20,6 +20,7 @@ export interface Events {
   'journal.torn': Record<never, never>
   'journal.failed': { readonly err: unknown }
   'journal.repaired': Record<never, never>
+  'instances.damaged': { readonly kept: string }
   'orphans.found': { readonly attempts: readonly string[] }
   'orphans.stuck': { readonly pids: readonly number[] }
   'line.open': { readonly server: string }

@@ -3,10 +3,12 @@ import { instant } from '../../core/clock.ts'
 import { clientId, jobId, projectId, repositoryId, runId } from '../../core/ids.ts'
 import { epoch, type Order } from '../../core/link.ts'
 import type { Action } from '../../core/action.ts'
+import { memoryDatabases } from '../../test/support/databases.ts'
 import { backupAction, execAction, orderOf, taskOf } from '../../test/support/desk-rig.ts'
 import { admit, lateMs, type Situation } from './admit.ts'
 import { keptOf } from './book.ts'
 import { foldEntries } from './journal-state.ts'
+import { pathsAskedAbout } from './policy.ts'
 import type { JournalEntry } from '../ports/journal.ts'
 
 const ability = (name: string, does: readonly Action['do'][], available = true) =>
@@ -25,9 +27,11 @@ function situation(more: Partial<Situation> = {}, entries: JournalEntry[] = []):
       repositories: ['/backup', 'sftp:host:/a'],
       commands: 'any',
     },
+    databases: memoryDatabases(),
     abilities: new Map([
       ability('exec', ['exec']),
       ability('restic', ['backup', 'restore', 'verify', 'forget']),
+      ability('sqlite', ['backup', 'restore', 'verify', 'forget']),
     ]),
     real: new Map(paths.map((it) => [it, it])),
     queued: 0,
@@ -215,6 +219,63 @@ describe("the node's own configuration has the last word", () => {
   it('uses only the engines that it names, when it names any', () => {
     const policy = { ...situation().policy, engines: ['restic'] }
     expect(answer(orderOf(), situation({ policy }))).toBe('policy, for ever')
+  })
+
+  describe('looks after databases', () => {
+    const declared = { key: 'orders', name: 'orders', datastore: 'sqlite', path: '/var/orders.db' } as const
+    const made = { ...declared, key: 'again', path: '/data/again.db', within: '/data' }
+    const spare = { name: 'spare', datastore: 'sqlite', root: '/data' } as const
+    const databases = memoryDatabases([declared, made], [spare])
+    const at = ['/var/orders.db', '/data', '/data/again.db', '/data/new.db']
+    const real = new Map([...situation().real, ...at.map((it) => [it, it] as const)])
+    const save = (instance: string, engine = 'sqlite'): Order =>
+      doing({ ...(backupAction() as Extract<Action, { do: 'backup' }>), paths: [], engine, instance })
+    const make = (template: string, instance: string, engine = 'sqlite'): Order =>
+      doing({
+        ...(restore('') as Extract<Action, { do: 'restore' }>),
+        ...{ engine, create: { template, instance, name: 'x' } },
+      })
+
+    it.each([
+      ['one that is declared', save('orders'), 'accept'],
+      ['one that was made here', save('again'), 'accept'],
+      ['no other one', save('passwords'), 'policy, for ever'],
+      ['none with an engine of another kind', save('orders', 'restic'), 'policy, for ever'],
+      ['and makes one from a template', make('spare', 'new'), 'accept'],
+      ['not from another template', make('other', 'new'), 'policy, for ever'],
+      ['not with an engine of another kind', make('spare', 'new', 'restic'), 'policy, for ever'],
+      ['not where nobody could look', make('spare', 'unseen'), 'policy, for ever'],
+      ['not above its folder', make('spare', '../new'), 'policy, for ever'],
+    ])('%s', (_, order, expected) => {
+      expect(answer(order, situation({ databases, real }))).toBe(expected)
+    })
+
+    it('one that is declared may be a link; one that was made may not lead out of its folder', () => {
+      const links = new Map([...real, ['/var/orders.db', '/disk/orders.db'], ['/data/again.db', '/etc/x.db']])
+      expect(answer(save('orders'), situation({ databases, real: links }))).toBe('accept')
+      expect(answer(save('again'), situation({ databases, real: links }))).toBe('policy, for ever')
+    })
+
+    it('has all of their places followed', () => {
+      const { policy } = situation()
+      expect(pathsAskedAbout(save('again'), policy, databases)).toEqual(
+        expect.arrayContaining(['/data/again.db', '/data']),
+      )
+      expect(pathsAskedAbout(make('spare', 'new'), policy, databases)).toEqual(
+        expect.arrayContaining(['/data/new.db', '/data']),
+      )
+    })
+  })
+
+  it('drops backups only in its repositories', () => {
+    const forget: Action = {
+      ...{ do: 'forget', engine: 'sqlite', backups: [], free: true },
+      ...{ repository: { is: 'default' }, limits: {} },
+    }
+    const inside = orderOf({ tasks: [taskOf(forget)] })
+    expect(answer(inside, situation())).toBe('accept')
+    const policy = { ...situation().policy, repositories: ['/elsewhere'] }
+    expect(answer(inside, situation({ policy }))).toBe('policy, for ever')
   })
 
   it('says which key of the configuration to look at', () => {

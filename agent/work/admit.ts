@@ -3,6 +3,7 @@ import type { ClientId, ProjectId } from '../../core/ids.ts'
 import type { EngineProbe, Order } from '../../core/link.ts'
 import type { Reason } from '../../core/run.ts'
 import type { Action } from '../../core/action.ts'
+import type { Databases } from '../ports/databases.ts'
 import type { Policy } from '../ports/policy.ts'
 import { attemptKey, type JournalState, type Mark } from './journal-state.ts'
 import { forbidden, repositoryOf, undone, type RealPaths } from './policy.ts'
@@ -19,6 +20,7 @@ export interface Situation {
   readonly client: ClientId
   readonly state: JournalState
   readonly policy: Policy
+  readonly databases: Databases
   readonly abilities: ReadonlyMap<string, Ability>
   readonly real: RealPaths
   /** Accepted and not yet begun, and how many may be. */
@@ -93,7 +95,7 @@ function unable(order: Order, situation: Situation): Verdict | undefined {
     if (action.do !== 'exec' && !repositoryOf(order, task))
       return forEver('no_repository', 'the order names no repository')
   }
-  const reason = forbidden(order, situation.policy, situation.real)
+  const reason = forbidden(order, situation.policy, situation.databases, situation.real)
   return reason ? { do: 'refuse', reason, final: true, mark: true } : undefined
 }
 

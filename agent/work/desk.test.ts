@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { instant } from '../../core/clock.ts'
-import { runId } from '../../core/ids.ts'
+import type { Action } from '../../core/action.ts'
+import { backupId, runId } from '../../core/ids.ts'
 import { epoch, type Order } from '../../core/link.ts'
 import type { Reason, Report } from '../../core/run.ts'
+import { memoryDatabases } from '../../test/support/databases.ts'
 import {
   backupAction,
   deskRig,
@@ -10,6 +12,7 @@ import {
   heldOrder,
   MemoryJournal,
   orderOf,
+  ScriptedEngine,
   taskOf,
   type Rig,
 } from '../../test/support/desk-rig.ts'
@@ -370,4 +373,27 @@ it('an order that was late for a wrong clock alone is taken', async () => {
   await using rig = deskRig()
   rig.order({ answerBy: instant(1_900_000_000_000 - 60_000) })
   await rig.call(rig.exec)
+})
+
+describe('the databases of the node', () => {
+  it('are in the hello, and one that a run has made is told of at its end', async () => {
+    const spare = { name: 'spare', datastore: 'sqlite', root: '/data' } as const
+    const databases = memoryDatabases([], [spare])
+    const sqlite = new ScriptedEngine('sqlite', ['restore'])
+    await using rig = deskRig({ databases, engines: [sqlite] })
+    expect(rig.desk.hello()).toMatchObject({ instances: [], engines: [{}, {}, { engine: 'sqlite' }] })
+    const restore: Action = {
+      ...{ do: 'restore', engine: 'sqlite', from: { is: 'backup', id: backupId('b1') }, include: [] },
+      ...{ target: '', overwrite: false, repository: { is: 'default' }, limits: {} },
+      create: { template: 'spare', instance: 'again', name: 'again' },
+    }
+    const sources = [{ backup: backupId('b1'), engineRef: 'ref' }]
+    rig.order({ tasks: [taskOf(restore, { sources })] })
+    const call = await rig.call(sqlite)
+    await databases.add({ key: 'again', name: 'again', template: spare, madeBy: { run: 'r1', step: '0' } })
+    call.end({})
+    const told = await eventually(() => rig.of('instances')[0])
+    expect(told.instances).toMatchObject([{ key: 'again' }])
+    expect(rig.desk.hello()).toMatchObject({ instances: [{ key: 'again' }], templates: [{ name: 'spare' }] })
+  })
 })

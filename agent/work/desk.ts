@@ -1,3 +1,4 @@
+import type { Action } from '../../core/action.ts'
 import { unreachable } from '../../core/fault.ts'
 import type { ClientId, ProjectId, RunId } from '../../core/ids.ts'
 import {
@@ -9,9 +10,11 @@ import {
   type ToServer,
 } from '../../core/link.ts'
 import type { Reason, Report } from '../../core/run.ts'
+import type { Databases } from '../ports/databases.ts'
 import type { ServerLineHandler } from '../ports/line.ts'
 import type { Policy } from '../ports/policy.ts'
 import { admit, type Situation } from './admit.ts'
+import type { Announcer } from './announcer.ts'
 import type { Asks } from './asks.ts'
 import { noteDirty } from './cleaning.ts'
 import { interrupted, unbegun } from './endings.ts'
@@ -33,6 +36,8 @@ export interface DeskParts extends ExecutionTools {
   readonly probes: Probes
   readonly asks: Asks
   readonly policy: Policy
+  readonly databases: Databases
+  readonly announcer: Pick<Announcer, 'announce' | 'look'>
   /** What the hello says of this process. */
   readonly about: Pick<Hello, 'version' | 'hostname' | 'os' | 'incarnation' | 'labels'>
   realPaths(paths: readonly string[]): Promise<RealPaths>
@@ -81,6 +86,7 @@ export class Desk implements ServerLineHandler {
       ...about,
       ...{ project, client, protocol: { from: protocolOldest, to: protocolNow } },
       engines: probes.all(),
+      ...this.#parts.announcer.announce(),
       held: Array.from(book.state.attempts, ([key, { run, attempt, outcome }]): Held => ({
         ...{ run, attempt },
         state: outcome ? 'ended' : armed.has(key) ? 'armed' : 'running',
@@ -162,12 +168,12 @@ export class Desk implements ServerLineHandler {
   }
 
   async #order(order: Order): Promise<void> {
-    const { book, probes, policy, record } = this.#parts
+    const { book, probes, policy, databases, record } = this.#parts
     const engines = undone(order).map((task) => task.action.engine)
     await probes.fresh(engines, (available) =>
       order.hold ? heldProbeMs : available ? Infinity : missingProbeMs,
     )
-    const real = await this.#parts.realPaths(pathsAskedAbout(order, policy))
+    const real = await this.#parts.realPaths(pathsAskedAbout(order, policy, databases))
     const verdict = admit(order, this.#situation(real))
     if (verdict.do !== 'accept') this.#raise(order.epoch)
     switch (verdict.do) {
@@ -188,10 +194,10 @@ export class Desk implements ServerLineHandler {
   }
 
   #situation(real: RealPaths): Situation {
-    const { project, client, book, policy, probes, capacity, clock } = this.#parts
+    const { project, client, book, policy, databases, probes, capacity, clock } = this.#parts
     const waiting = this.#seats.filter(({ is }) => is !== 'running').length
     return {
-      ...{ project, client, state: book.state, policy, real },
+      ...{ project, client, state: book.state, policy, databases, real },
       abilities: probes.abilities(),
       queued: waiting + this.#accepting,
       queueMax: capacity.queue,
@@ -275,6 +281,7 @@ export class Desk implements ServerLineHandler {
       record('bug', { err, where: 'outcome' })
     }
     outbox.add(seat.order.job, report)
+    if (seat.order.tasks.some(({ action }) => isAboutDatabase(action))) void this.#parts.announcer.look()
     this.#close(seat)
   }
 
@@ -363,3 +370,7 @@ export class Desk implements ServerLineHandler {
     this.#parts.line()?.send(message)
   }
 }
+
+const isAboutDatabase = (action: Action): boolean =>
+  (action.do === 'backup' && action.instance !== undefined) ||
+  (action.do === 'restore' && action.create !== undefined)

@@ -1,8 +1,10 @@
 import path from 'node:path'
 import type { Action } from '../../core/action.ts'
 import { unreachable } from '../../core/fault.ts'
+import { isInstanceKey } from '../../core/instance.ts'
 import type { Order, RepositoryAccess } from '../../core/link.ts'
 import type { Reason, Task } from '../../core/run.ts'
+import type { Databases, Template } from '../ports/databases.ts'
 import type { Policy } from '../ports/policy.ts'
 
 /** Where paths really lead, links followed; of a path that is not in it nothing is known, and it is refused. */
@@ -17,9 +19,9 @@ export const repositoryOf = (order: Order, task: Task): RepositoryAccess | undef
   order.repositories.find((access) => access.id === task.repository)
 
 /** Every path that the rules ask about, for whoever follows the links. The policy's own folders are among them. */
-export function pathsAskedAbout(order: Order, policy: Policy): string[] {
+export function pathsAskedAbout(order: Order, policy: Policy, databases: Databases): string[] {
   const asked = undone(order).flatMap((task) => [
-    ...pathsOf(task.action),
+    ...pathsOf(task.action, databases),
     ...localPlace(repositoryOf(order, task)),
   ])
   if (asked.length === 0) return []
@@ -30,31 +32,59 @@ export function pathsAskedAbout(order: Order, policy: Policy): string[] {
 export const placesAskedAbout = (access: RepositoryAccess, policy: Policy): string[] =>
   isLocal(access.location) ? [access.location, ...policy.repositories.filter(isLocal)] : []
 
-const pathsOf = (action: Action): readonly string[] =>
-  action.do === 'backup' ? action.paths : action.do === 'restore' ? [action.target] : []
+function pathsOf(action: Action, databases: Databases): readonly string[] {
+  if (action.do === 'backup') {
+    const database = action.instance === undefined ? undefined : databases.find(action.instance)
+    return [...action.paths, ...(database ? [database.path, database.within ?? database.path] : [])]
+  }
+  if (action.do !== 'restore') return []
+  if (!action.create) return [action.target]
+  const template = templateFor(action, databases)
+  return template ? [template.root, databases.pathOf(template, action.create.instance)] : []
+}
+
+type Restore = Extract<Action, { do: 'restore' }>
+
+const templateFor = ({ engine, create }: Restore, databases: Databases): Template | undefined =>
+  databases.templates.find(({ name, datastore }) => name === create?.template && datastore === engine)
 
 const isLocal = (place: string): boolean => place.startsWith('/')
 const localPlace = (access: RepositoryAccess | undefined): string[] =>
   access && isLocal(access.location) ? [access.location] : []
 
 /** Why the node's own configuration does not allow what is left of an order; undefined when it does. */
-export function forbidden(order: Order, policy: Policy, real: RealPaths): Reason | undefined {
+export function forbidden(
+  order: Order,
+  policy: Policy,
+  databases: Databases,
+  real: RealPaths,
+): Reason | undefined {
   for (const task of undone(order)) {
-    const why = forbiddenAction(task.action, policy, real) ?? forbiddenPlace(order, task, policy, real)
+    const why =
+      forbiddenAction(task.action, policy, databases, real) ?? forbiddenPlace(order, task, policy, real)
     if (why) return why
   }
   return undefined
 }
 
-function forbiddenAction(action: Action, policy: Policy, real: RealPaths): Reason | undefined {
+function forbiddenAction(
+  action: Action,
+  policy: Policy,
+  databases: Databases,
+  real: RealPaths,
+): Reason | undefined {
   if (policy.engines && !policy.engines.includes(action.engine))
     return refusal(`use the engine ${action.engine}`, 'allow.engines')
   switch (action.do) {
     case 'backup': {
       const bad = action.paths.find((wanted) => !isInside(wanted, policy.paths, real))
-      return bad === undefined ? undefined : refusal(`read ${bad}`, 'allow.paths')
+      if (bad !== undefined) return refusal(`read ${bad}`, 'allow.paths')
+      return action.instance === undefined
+        ? undefined
+        : forbiddenInstance(action.instance, action.engine, databases, real)
     }
     case 'restore':
+      if (action.create) return forbiddenCreation(action, action.create, databases, real)
       return isInside(action.target, policy.targets, real)
         ? undefined
         : refusal(`restore into ${action.target}`, 'allow.targets')
@@ -70,6 +100,34 @@ function forbiddenAction(action: Action, policy: Policy, real: RealPaths): Reaso
     default:
       return unreachable(action)
   }
+}
+
+/** What is declared, or was made from what is, is allowed; one that was made may not lead out of its root. */
+function forbiddenInstance(
+  key: string,
+  engine: string,
+  databases: Databases,
+  real: RealPaths,
+): Reason | undefined {
+  const database = databases.find(key)
+  if (database?.datastore !== engine) return refusal(`back up the ${engine} database ${key}`, 'instances')
+  return isInside(database.path, [database.within ?? database.path], real)
+    ? undefined
+    : refusal(`read ${database.path}`, 'templates')
+}
+
+function forbiddenCreation(
+  action: Restore,
+  create: NonNullable<Restore['create']>,
+  databases: Databases,
+  real: RealPaths,
+): Reason | undefined {
+  const template = templateFor(action, databases)
+  if (!template) return refusal(`make a ${action.engine} database from ${create.template}`, 'templates')
+  const place = databases.pathOf(template, create.instance)
+  return isInstanceKey(create.instance) && isInside(place, [template.root], real)
+    ? undefined
+    : refusal(`make ${place}`, 'templates')
 }
 
 function forbiddenPlace(order: Order, task: Task, policy: Policy, real: RealPaths): Reason | undefined {

@@ -20,12 +20,15 @@ import type { Engine, EngineEnd, EngineEvent, EngineTask } from '../../agent/por
 import type { Events } from '../../agent/ports/events.ts'
 import type { Journal, JournalEntry } from '../../agent/ports/journal.ts'
 import type { Capacity, Policy } from '../../agent/ports/policy.ts'
+import type { Databases } from '../../agent/ports/databases.ts'
+import { Announcer } from '../../agent/work/announcer.ts'
 import { Asks } from '../../agent/work/asks.ts'
 import { Book } from '../../agent/work/book.ts'
 import { Desk } from '../../agent/work/desk.ts'
 import { emptyState, foldEntries, type JournalState } from '../../agent/work/journal-state.ts'
 import { Outbox } from '../../agent/work/outbox.ts'
 import { Probes } from '../../agent/work/probes.ts'
+import { memoryDatabases } from './databases.ts'
 import { eventually } from './eventually.ts'
 import { manualClock, type ManualClock } from './manual-clock.ts'
 
@@ -180,6 +183,9 @@ export class MemoryJournal implements Journal {
 export interface RigOptions {
   readonly capacity?: Partial<Capacity>
   readonly policy?: Partial<Policy>
+  readonly databases?: Databases
+  /** More engines than exec and restic. */
+  readonly engines?: readonly Engine[]
   readonly clock?: ManualClock
   /** What an earlier process left. */
   readonly journal?: MemoryJournal
@@ -224,7 +230,8 @@ export function deskRig(options: RigOptions = {}) {
   }
   const exec = new ScriptedEngine('exec', ['exec'])
   const restic = new ScriptedEngine('restic', ['backup', 'restore', 'verify', 'forget'])
-  const engines = new Map<string, Engine>([exec, restic].map((engine) => [engine.name, engine]))
+  const all = [exec, restic, ...(options.engines ?? [])]
+  const engines = new Map<string, Engine>(all.map((engine) => [engine.name, engine]))
   const state: JournalState = journal.entries.length > 0 ? foldEntries(journal.entries) : emptyState()
   const book = new Book(state, journal, clock, record)
   const outbox = new Outbox(
@@ -241,11 +248,17 @@ export function deskRig(options: RigOptions = {}) {
     commands: 'any',
     ...options.policy,
   }
+  const databases = options.databases ?? memoryDatabases()
+  const announcer = new Announcer({
+    ...{ databases, clock, datastores: [] },
+    send: (announced) => line.send({ type: 'instances', ...announced }),
+  })
   const realPaths = async (paths: readonly string[]) => new Map(paths.map((it) => [it, it] as const))
   const life = new AbortController()
   const asks = new Asks({ engines, policy, clock, signal: life.signal, engineDir: () => '/tmp', realPaths })
   const desk = new Desk({
     ...{ book, outbox, probes, asks, engines, publisher, clock, record, realPaths, policy },
+    ...{ databases, announcer },
     project: projectId('p'),
     client: clientId('node-a'),
     capacity: { parallel: 2, light: 4, queue: 10, limits: {}, ...options.capacity },

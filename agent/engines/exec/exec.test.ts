@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Fault } from '../../../core/fault.ts'
+import { memoryDatabases } from '../../../test/support/databases.ts'
 import { EngineRig, execOf, verifyOf } from '../../../test/support/engine-rig.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { groupLives, liveProcesses } from '../process/proc.ts'
@@ -160,9 +161,10 @@ describe('commands', () => {
 })
 
 it('the registry has every engine under its name', () => {
-  const engines = createEngines({ stateMark: 'test' })
+  const engines = createEngines({ stateMark: 'test', databases: memoryDatabases() })
   expect([...engines].map(([name, engine]) => [name, engine.name])).toEqual([
     ['restic', 'restic'],
+    ['sqlite', 'sqlite'],
     ['exec', 'exec'],
   ])
 })
