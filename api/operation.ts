@@ -8,7 +8,7 @@ import type { Ask, Route, RouteDoc } from './route.ts'
 export interface Input<Query, Body> {
   readonly query: Query
   /** Asked for late: routes look the thing up first, so that an unknown one is "not found". */
-  body(): Promise<Body>
+  readonly body: () => Promise<Body>
 }
 
 type Checked<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : undefined
