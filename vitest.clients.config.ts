@@ -6,7 +6,7 @@ export default mergeConfig(
   { ...base, test: { ...base.test, include: [], exclude: [] } },
   defineConfig({
     test: {
-      include: ['test/clients/**/*.test.ts'],
+      include: ['test/clients/**/*.test.ts', 'test/keystone/**/*.test.ts'],
       globalSetup: ['test/clients/world.ts'],
     },
   }),

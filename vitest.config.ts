@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['**/node_modules/**', '.tools/**', '.firn/**', 'test/clients/**'],
+    exclude: ['**/node_modules/**', '.tools/**', '.firn/**', 'test/clients/**', 'test/keystone/**'],
     environment: 'node',
     // Tests start real servers and measure nothing: two files at a time suit the smallest machine, processes of their
     // own keep one file's signals and sockets away from another's.

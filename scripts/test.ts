@@ -1,5 +1,6 @@
 // `npm test`: every test, with branch coverage enforced for the pure folders, and at the end one line that counts them.
-// `npm test -- path ...` runs only what vitest finds under these arguments, without coverage.
+// `npm test -- path ...` runs only what vitest finds under these arguments, without coverage. With `--with-clients` in front,
+// the real clients of the published APIs follow, and count as well; with `--clients`, only these are run.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -29,7 +30,12 @@ interface Counts {
   skipped: number
 }
 
-function runVitest(args: string[]): { ok: boolean; counts: Counts } {
+interface Ran {
+  ok: boolean
+  counts: Counts
+}
+
+function runVitest(args: string[]): Ran {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'firn-report-'))
   const file = path.join(dir, 'report.json')
   try {
@@ -69,14 +75,24 @@ function count({ testResults }: Report): Counts {
   return counts
 }
 
-const args = process.argv.slice(2)
+function runAll(): Ran[] {
+  return [
+    runVitest([...PURE_FOLDERS.map((folder) => path.join(root, folder, '/')), '--coverage']),
+    runVitest(PURE_FOLDERS.map((folder) => `--exclude=${folder}/**`)),
+  ]
+}
+
+const runClients = (args: string[]): Ran => runVitest(['--config', 'vitest.clients.config.ts', ...args])
+
+const [first, ...rest] = process.argv.slice(2)
 const runs =
-  args.length > 0
-    ? [runVitest(args)]
-    : [
-        runVitest([...PURE_FOLDERS.map((folder) => path.join(root, folder, '/')), '--coverage']),
-        runVitest(PURE_FOLDERS.map((folder) => `--exclude=${folder}/**`)),
-      ]
+  first === undefined
+    ? runAll()
+    : first === '--clients'
+      ? [runClients(rest)]
+      : first === '--with-clients'
+        ? [...runAll(), runClients(rest)]
+        : [runVitest([first, ...rest])]
 
 const sum = (what: keyof Counts) => runs.reduce((total, { counts }) => total + counts[what], 0)
 const skipped = sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : ''

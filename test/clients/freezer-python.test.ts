@@ -4,7 +4,7 @@ import { describe, expect, inject, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import type { Loose } from '../support/stack.ts'
 import type { PythonClient } from './programs.ts'
-import { withToken } from './world.ts'
+import { withSession, withToken } from './world.ts'
 
 const { clients, data } = inject('world')
 const [first = '', second = ''] = clients
@@ -26,7 +26,8 @@ function untilEnded(freezer: PythonClient, job: string, result: string): Promise
 }
 
 describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
-  const open = () => withToken('freezer', '', { version })
+  const open = () =>
+    version === '1' ? withToken('freezer', '', { version }) : withSession('freezer', { version })
   const named = (name: string) => `${name}-v${version}`
 
   it('registers, lists, shows and deletes clients', async () => {
@@ -107,11 +108,9 @@ describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
     await mkdir(folder, { recursive: true })
     await writeFile(path.join(folder, 'file'), `saved through v${version}`)
     const backup_name = named('tree')
-    const stopped = { event: 'stop' }
     const job = await freezer.call('jobs.create', [
       {
         client_id: first,
-        job_schedule: stopped,
         job_actions: [{ freezer_action: { action: 'backup', path_to_backup: folder, backup_name } }],
       },
     ])
@@ -135,6 +134,7 @@ describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
         job_actions: [{ freezer_action: { action: 'restore', backup_name, restore_abs_path } }],
       },
     ])
+    await freezer.call('jobs.start_job', [restore])
     await untilEnded(freezer, restore, 'success')
     const restored = await readFile(path.join(restore_abs_path, folder, 'file'), 'utf8').catch(() =>
       readFile(path.join(restore_abs_path, 'file'), 'utf8'),
@@ -155,9 +155,17 @@ describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
     const long = await freezer.call('jobs.create', [
       { client_id: first, job_actions: [execOf('sleep', '600')] },
     ])
+    await freezer.call('jobs.start_job', [long])
     await eventually(async () => (await freezer.call('jobs.get', [long])).job_schedule.status === 'running')
     expect(await freezer.call('jobs.abort_job', [long])).toMatchObject({ result: 'success' })
-    await untilEnded(freezer, long, 'aborted')
+    await eventually(async () => {
+      const { job_schedule } = await freezer.call('jobs.get', [long])
+      expect(job_schedule).toMatchObject({
+        result: 'aborted',
+        status: expect.stringMatching(/^(stop|completed)$/),
+      })
+      return true
+    })
   })
 
   it('runs a session over two nodes', async () => {

@@ -97,3 +97,43 @@ export class PythonClient implements AsyncDisposable {
     await ended
   }
 }
+
+/** One of their command lines with the variables of one user. */
+export class CommandLine {
+  readonly #program: string
+  readonly #env: Record<string, string>
+  readonly #first: readonly string[]
+
+  /** `first` are words that stand before all others. */
+  constructor(program: string, env: Record<string, string>, first: readonly string[] = []) {
+    this.#program = program
+    this.#env = env
+    this.#first = first
+  }
+
+  /** Runs it, whatever its exit code. */
+  try(...words: readonly string[]): Promise<Said> {
+    return run(this.#program, [...this.#first, ...words], this.#env)
+  }
+
+  /** Runs it and answers what it has said on both streams. Throws an Error with that when the exit code is not 0. */
+  async say(...words: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.try(...words)
+    if (code !== 0)
+      throw new Error(`${this.#program} ${words.join(' ')}: exit code ${code}\n${stderr}${stdout}`)
+    return stdout + stderr
+  }
+
+  /** Runs it and answers the JSON that it prints. Throws an Error as `say` does. */
+  async parsed(...words: readonly string[]): Promise<Loose> {
+    const { code, stdout, stderr } = await this.try(...words)
+    if (code !== 0)
+      throw new Error(`${this.#program} ${words.join(' ')}: exit code ${code}\n${stderr}${stdout}`)
+    return JSON.parse(stdout)
+  }
+
+  /** `parsed` of what it prints with `-f json`: an object by the names of fields, or a list of rows. */
+  json(...words: readonly string[]): Promise<Loose> {
+    return this.parsed(...words, '-f', 'json')
+  }
+}

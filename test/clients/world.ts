@@ -1,9 +1,12 @@
 // What all tests of the clients share: a real Keystone and a whole Firn that asks it, with two nodes. Made once, because
 // Keystone takes longest.
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { inject } from 'vitest'
 import type { TestProject } from 'vitest/node'
 import { startStack } from '../../scripts/up/stack.ts'
-import { startKeystone } from '../support/keystone.ts'
+import { password, serviceUser, startKeystone } from '../support/keystone.ts'
 import { tempDir } from '../support/temp.ts'
 import { environmentOf, PythonClient } from './programs.ts'
 
@@ -19,7 +22,7 @@ export interface World {
   readonly environments: Readonly<Record<'operator' | 'viewer' | 'admin', Record<string, string>>>
   /** The nodes. */
   readonly clients: readonly string[]
-  /** A folder for the data that is backed up and restored. */
+  /** A folder for the data that is backed up and restored; databases lie in those of their nodes. */
   readonly data: string
 }
 
@@ -27,6 +30,42 @@ declare module 'vitest' {
   export interface ProvidedContext {
     world: World
   }
+}
+
+/** The databases of each node. A test that makes backups of one needs it for itself: one backup at a time. */
+const databases: Readonly<Record<string, readonly string[]>> = {
+  'node-1': ['orders', 'billing'],
+  'node-2': ['ledger'],
+}
+
+/** An agent that runs anything, looks after its databases and may make more below `restored`. */
+async function nodeOf(client: string, folder: string) {
+  const restored = path.join(folder, 'restored')
+  await mkdir(restored, { recursive: true })
+  const instances = (databases[client] ?? []).map((key) => {
+    const file = path.join(folder, `${key}.db`)
+    writeRows(file, ['first', 'second'])
+    return { key, name: key, datastore: 'sqlite', path: file }
+  })
+  const templates = [{ name: 'spare', datastore: 'sqlite', root: restored }]
+  return { client, commands: 'any', drainSeconds: 1, config: { instances, templates } } as const
+}
+
+/** Adds rows to a database of the tests. */
+export function writeRows(file: string, texts: readonly string[]): void {
+  const database = new DatabaseSync(file)
+  database.exec('PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS rows (text TEXT NOT NULL)')
+  const insert = database.prepare('INSERT INTO rows VALUES (?)')
+  for (const text of texts) insert.run(text)
+  database.close()
+}
+
+/** What is in one. */
+export function rowsOf(file: string): string[] {
+  const database = new DatabaseSync(file, { readOnly: true })
+  const rows = database.prepare('SELECT text FROM rows ORDER BY rowid').all()
+  database.close()
+  return rows.map(({ text }) => String(text))
 }
 
 /** Called by vitest before all tests; what it answers, after them. */
@@ -38,11 +77,18 @@ export default async function setup(tests: TestProject): Promise<() => Promise<v
   await keystone.user('operator', { backups: 'member' })
   await keystone.user('viewer', { backups: 'reader' })
   await keystone.user('administrator', { backups: 'admin' })
+  const password_file = dir.join('password')
+  await writeFile(password_file, password, { mode: 0o600 })
   const stack = undo.use(
     await startStack({
       dataDir: dir.join('firn'),
       project,
-      agents: ['node-1', 'node-2'].map((client) => ({ client, commands: 'any', drainSeconds: 1 })),
+      serverConfig: {
+        keystone: { url: keystone.url, user: serviceUser.user, project: serviceUser.project, password_file },
+      },
+      agents: await Promise.all(
+        ['node-1', 'node-2'].map((client) => nodeOf(client, dir.join('data', client))),
+      ),
     }),
   )
   await keystone.endpoint('backup', stack.url)
@@ -73,13 +119,13 @@ export function withSession(
 /** A client with a token of Firn's own and an endpoint, without any Keystone. */
 export function withToken(
   client: 'freezer' | 'trove' | 'qinling',
-  path: string,
+  where: string,
   more: object = {},
 ): PythonClient {
   const { url, token, project, environments } = inject('world')
   const { PATH = '', HOME = '' } = environments.operator
   return new PythonClient(
-    { client, token, endpoint: `${url}${path}`, project, ...more },
+    { client, token, endpoint: `${url}${where}`, project, ...more },
     environmentOf(HOME, { PATH }),
   )
 }

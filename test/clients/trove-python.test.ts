@@ -1,0 +1,175 @@
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import { describe, expect, inject, it } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import type { Loose } from '../support/stack.ts'
+import type { PythonClient } from './programs.ts'
+import { rowsOf, withSession, withToken, writeRows } from './world.ts'
+
+const { data, project } = inject('world')
+const uuid = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/)
+const database = path.join(data, 'node-1', 'orders.db')
+const notFound = { status: 404 }
+
+const ordersOf = async (trove: PythonClient) =>
+  (await trove.call('instances.find', [], { name: 'orders' })).id
+
+function until(trove: PythonClient, call: string, id: string, status: string): Promise<Loose> {
+  return eventually(
+    async () => {
+      const found = await trove.call(call, [id])
+      expect(found).toMatchObject({ status })
+      return found
+    },
+    { withinMs: 45_000, everyMs: 100 },
+  )
+}
+
+async function backUp(trove: PythonClient, name: string, more: object = {}): Promise<Loose> {
+  const made = await trove.call('backups.create', [name, await ordersOf(trove)], more)
+  return until(trove, 'backups.get', made.id, 'COMPLETED')
+}
+
+async function isGone(trove: PythonClient, id: string): Promise<void> {
+  await eventually(
+    () =>
+      expect(trove.call('backups.get', [id]))
+        .rejects.toMatchObject(notFound)
+        .then(() => true),
+    {
+      withinMs: 45_000,
+      everyMs: 100,
+    },
+  )
+}
+
+describe('troveclient', () => {
+  it('finds the databases that agents look after', async () => {
+    await using trove = withSession('trove')
+    const { items } = await trove.call('instances.list')
+    const orders = items.find((it: Loose) => it.name === 'orders')
+    expect(orders).toMatchObject({
+      id: expect.any(String),
+      datastore: { type: 'sqlite' },
+      flavor: { id: '1' },
+    })
+    expect(await trove.call('instances.get', [orders.id])).toMatchObject({
+      name: 'orders',
+      volume: { size: 1 },
+    })
+    const version = await trove.call('datastores.get', ['sqlite'])
+    expect((await trove.call('datastores.list')).items).toContainEqual(version)
+    expect((await trove.call('datastore_versions.list', ['sqlite'])).items).toMatchObject([
+      { name: orders.datastore.version, datastore: version.id },
+    ])
+    expect(await trove.call('flavors.list')).toMatchObject([{ str_id: '1' }])
+    expect(await trove.call('flavors.get', ['1'])).toMatchObject({ str_id: '1' })
+    expect(await trove.call('limits.list')).toContainEqual(
+      expect.objectContaining({ verb: 'ABSOLUTE', max_backups: expect.any(Number) }),
+    )
+    await expect(trove.call('instances.get', ['8d2bb37b-0c4b-4a3d-9dd5-3ba8c9c2b2b1'])).rejects.toMatchObject(
+      notFound,
+    )
+  })
+
+  it('makes a full backup and two that build on it, and restores the last', async () => {
+    await using trove = withSession('trove')
+    const orders = await ordersOf(trove)
+    const more = { description: 'before the migration' }
+    const made = await trove.call('backups.create', ['full', orders], more)
+    expect(made).toEqual({
+      ...{ id: uuid, name: 'full', ...more, instance_id: orders, parent_id: null, status: 'NEW' },
+      ...{ size: null, locationRef: null, created: time, updated: time, project_id: project },
+      datastore: { type: 'sqlite', version: expect.any(String), version_id: expect.any(String) },
+    })
+    await expect(trove.call('backups.create', ['too-soon', orders])).rejects.toMatchObject({ status: 422 })
+    const full = await until(trove, 'backups.get', made.id, 'COMPLETED')
+    expect(full).toMatchObject({ size: expect.any(Number), locationRef: expect.stringContaining(made.id) })
+
+    writeRows(database, ['third'])
+    const second = await backUp(trove, 'second', { incremental: true })
+    expect(second.parent_id).toBe(full.id)
+    writeRows(database, ['fourth'])
+    const third = await backUp(trove, 'third', { parent_id: second.id })
+    expect(third.parent_id).toBe(second.id)
+    const asSaved = rowsOf(database)
+    writeRows(database, ['too late'])
+
+    const restored = await trove.call('instances.create', ['orders-again'], {
+      ...{ flavor_id: '1', volume: { size: 1 }, restorePoint: { backupRef: third.id } },
+      ...{ datastore: 'sqlite', datastore_version: third.datastore.version },
+    })
+    expect(restored).toMatchObject({ name: 'orders-again', status: 'BUILD' })
+    await until(trove, 'instances.get', restored.id, 'ACTIVE')
+    const root = path.join(data, 'node-1', 'restored')
+    const files = (await readdir(root, { recursive: true })).filter((name) => name.includes('orders-again'))
+    const copies = files.filter((name) => !/-(wal|shm)$/.test(name)).map((name) => path.join(root, name))
+    expect(copies.map(rowsIfDatabase).filter(Boolean)).toEqual([asSaved])
+
+    const before = (await trove.call('backups.list', [], { instance_id: orders })).items
+    expect(before.map((it: Loose) => it.name)).toEqual(['third', 'second', 'full'])
+    expect((await trove.call('instances.backups', [orders])).items).toEqual(before)
+    const first = await trove.call('backups.list', [], { instance_id: orders, limit: 2 })
+    const rest = await trove.call('backups.list', [], { instance_id: orders, limit: 2, marker: first.next })
+    expect([...first.items, ...rest.items]).toEqual(before)
+    expect(rest.next).toBeNull()
+    expect((await trove.call('backups.list', [], { datastore: 'sqlite' })).items).toContainEqual(before[0])
+    expect(await trove.call('backups.find', [], { name: 'second' })).toEqual(second)
+
+    // With a parent go those that build on it.
+    await trove.call('backups.delete', [second.id])
+    for (const { id } of [second, third]) await isGone(trove, id)
+    expect((await trove.call('backups.list', [], { instance_id: orders })).items).toEqual([full])
+    await trove.call('backups.delete', [full.id])
+    await isGone(trove, full.id)
+  })
+
+  it('is told what is wrong', async () => {
+    await using trove = withSession('trove')
+    const orders = await ordersOf(trove)
+    const nobody = '8d2bb37b-0c4b-4a3d-9dd5-3ba8c9c2b2b1'
+    const refused = (name: string, args: unknown[], named: object = {}) =>
+      expect(trove.call(name, args, named)).rejects
+    await refused('backups.create', ['', orders]).toMatchObject({
+      status: 400,
+      message: expect.stringContaining('name'),
+    })
+    await refused('backups.create', ['x', nobody]).toMatchObject(notFound)
+    await refused('backups.create', ['x', orders], { parent_id: nobody }).toMatchObject(notFound)
+    await refused('backups.delete', [nobody]).toMatchObject(notFound)
+    await refused('backups.list', [], { datastore: 'nothing' }).toMatchObject(notFound)
+    await refused('backups.list', [], { limit: -1 }).toMatchObject({ status: 400 })
+    await refused('backups.list', [], { all_projects: true }).toMatchObject({ status: 403 })
+    await refused('instances.create', ['again'], { restorePoint: { backupRef: nobody } }).toMatchObject(
+      notFound,
+    )
+    await using viewer = withSession('trove', {}, 'viewer')
+    await expect(viewer.call('backups.create', ['x', orders])).rejects.toMatchObject({ status: 403 })
+    await using admin = withSession('trove', {}, 'admin')
+    expect((await admin.call('backups.list', [], { all_projects: true })).items).toEqual(expect.any(Array))
+  })
+
+  it('says where backups go', async () => {
+    await using trove = withToken('trove', `/v1.0/${project}`)
+    const orders = await ordersOf(trove)
+    const ours = { project_id: project, swift_container: 'orders_backups' }
+    expect(
+      await trove.call('backup_strategies.create', [], {
+        instance_id: orders,
+        swift_container: 'orders_backups',
+      }),
+    ).toMatchObject({ ...ours, instance_id: orders })
+    expect(await trove.call('backup_strategies.list', [], { instance_id: orders })).toMatchObject([ours])
+    await trove.call('backup_strategies.delete', [], { instance_id: orders })
+    expect(await trove.call('backup_strategies.list', [], { instance_id: orders })).toEqual([])
+  })
+})
+
+function rowsIfDatabase(file: string): string[] | undefined {
+  try {
+    return rowsOf(file)
+  } catch {
+    return undefined
+  }
+}
