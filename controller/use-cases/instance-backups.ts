@@ -192,8 +192,9 @@ function quotaMark({ state, settings }: Context, project: ProjectId): Pick<Trans
   if (state.count('instance_backup', project) >= max) {
     let counted = 0
     for (const { value } of state.of('instance_backup', project))
-      if (!isBeingDeleted(value, (of) => parentOf(state, of)) && ++counted >= max)
-        throw new Fault('too_much', `project ${project} has its ${max} backups; delete some first`)
+      if (!isBeingDeleted(value, (of) => parentOf(state, of))) counted++
+    if (counted >= max)
+      throw new Fault('too_much', `project ${project} has its ${max} backups; delete some first`)
   }
   const stored = state.get('quota', project, 'backups')
   const made = (stored?.value.made ?? 0) + 1
