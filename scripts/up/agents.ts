@@ -7,6 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { object, text } from '../../cli/json.ts'
 import { path as urlPath, type Api } from '../../cli/http.ts'
+import { ownDatabase } from './databases.ts'
 import { makeFolder, type Layout } from './layout.ts'
 import { Problem } from './problem.ts'
 import type { Recipe } from './process.ts'
@@ -26,6 +27,8 @@ export interface AgentOptions {
   readonly commands?: readonly string[] | 'any'
   /** How long running work may go on when the agent is asked to stop. Seconds; 5 when left out. */
   readonly drainSeconds?: number
+  /** It looks after a database `orders`, and may make more. */
+  readonly database?: boolean
   /** Laid over the configuration: `limits`, `stall_seconds` … */
   readonly config?: Readonly<Record<string, unknown>>
   /** Another checkout to run it from, for a user who cannot read this one. */
@@ -85,6 +88,7 @@ export async function agentRecipe(
     restic: options.restic ?? base.restic,
     drain_seconds: drainSeconds,
     log: { level: base.logLevel },
+    ...(options.database === true ? await ownDatabase(layout, client, uid) : {}),
     ...options.config,
   }
   const file = path.join(state, 'agent.yaml')

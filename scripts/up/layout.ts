@@ -25,6 +25,8 @@ export interface Layout {
   readonly repositories: string
   /** Below it anything may be restored. */
   readonly restores: string
+  /** Databases that agents look after. */
+  readonly databases: string
   readonly tokenFile: string
   readonly portsFile: string
   /** What runs, for whoever has to clean up after a launcher and its watchdog that were killed together. */
@@ -44,6 +46,7 @@ export function layoutOf(data: string): Layout {
     agents: at('agents'),
     repositories: at('repositories'),
     restores: at('restores'),
+    databases: at('databases'),
     tokenFile: at('token'),
     portsFile: at('ports.json'),
     marksFile: at('running.json'),
@@ -64,7 +67,7 @@ export async function openLayout(
     // Others may pass through, to what is theirs; they see nothing.
     await makeFolder(data, isShared ? 0o711 : 0o700)
     for (const folder of [layout.logs, layout.servers, layout.nats]) await makeFolder(folder, 0o700)
-    for (const folder of [layout.agents, layout.repositories, layout.restores])
+    for (const folder of [layout.agents, layout.repositories, layout.restores, layout.databases])
       await makeFolder(folder, 0o711)
   } catch (cause) {
     throw new Problem(`the data directory ${data} cannot be made: ${(cause as Error).message}`, [], cause)

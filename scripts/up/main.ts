@@ -57,9 +57,10 @@ async function run(
   try {
     stack = await startStack({
       ...{ signal, say, dataDir: options.data, restPort: options.port, servers: options.servers },
-      agents: Array.from({ length: options.agents }, () =>
-        options.allowExec ? { commands: 'any' as const } : {},
-      ),
+      agents: Array.from({ length: options.agents }, (_, index) => ({
+        ...(options.allowExec ? { commands: 'any' as const } : {}),
+        database: index === 0,
+      })),
       crashed: (crash) => {
         // Before all is ready, a crash is a failed start.
         if (stack && !signal.aborted) void reviver.revive(crash)
@@ -116,6 +117,7 @@ function welcome(stack: Stack, { data }: UpOptions, { bold, good, dim }: Paint):
     `  REST     ${bold(stack.url)}`,
     `  token    ${stack.token}`,
     `  clients  ${stack.clients.join(', ') || 'none'}`,
+    ...(stack.clients[0] === undefined ? [] : [`  database orders, on ${stack.clients[0]}`]),
     `  data     ${data}`,
     '',
     'Try in another terminal, in this folder:',
