@@ -149,6 +149,18 @@ export class Keystone implements AsyncDisposable {
     await this.#ask('DELETE', '/auth/tokens', undefined, { 'x-subject-token': token })
   }
 
+  /** Ends all tokens of a user, by name, as a change of the password does. */
+  async revokeAll(user: string): Promise<void> {
+    const id = await this.#idOf('users', user)
+    await this.#ask('PATCH', `/users/${id}`, { user: { password } })
+  }
+
+  /** Where a user who has this token finds a service of this type. */
+  async endpointFor(token: string, type: string): Promise<string> {
+    const { catalog } = await this.#ask('GET', '/auth/catalog', undefined, { 'x-auth-token': token })
+    return catalog.find((service: Loose) => service.type === type).endpoints[0].url
+  }
+
   /** Puts a service into the catalogue: `endpoint('backup', 'http://…')`. Keystone fills in `$(project_id)s`. */
   async endpoint(type: string, url: string): Promise<void> {
     const { service } = await this.#make('services', { service: { type, name: `firn-${type}` } })
