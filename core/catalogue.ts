@@ -40,6 +40,8 @@ export interface Backup {
   readonly stats?: Stats
   readonly itemErrorCount: number
   readonly session?: { readonly id: SessionId; readonly tag: number }
+  /** The run that removes its data: nothing is restored from it or built on it any more. */
+  readonly forgetting?: RunId
 }
 
 /** A backup that an agent of another kind registered: its metadata as sent. */

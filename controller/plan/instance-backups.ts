@@ -80,16 +80,17 @@ export const missingBackup = { is: 'failed', reason: lostRun } as const
 
 /** The instance after a backup of it has ended: free for the next one, and told of what went wrong. */
 export function released(instance: Instance, record: InstanceBackup, now: Instant): Instance {
-  const { busy, fault, ...rest } = instance
-  const free: Instance = busy === record.id ? rest : { ...rest, ...(busy === undefined ? {} : { busy }) }
-  if (record.state.is !== 'failed') return { ...free, updatedAt: now }
-  const { text, code } = record.state.reason
-  return {
-    ...free,
-    fault: { at: now, text: `backup ${record.id} failed: ${text}`, details: code },
-    updatedAt: now,
-  }
+  const { busy, fault: _, ...rest } = instance
+  const other = busy === undefined || busy === record.id ? {} : { busy }
+  const fault = record.state.is === 'failed' ? { fault: faultOf(record, record.state.reason, now) } : {}
+  return { ...rest, ...other, ...fault, updatedAt: now }
 }
+
+const faultOf = ({ id }: InstanceBackup, { code, text }: Reason, at: Instant) => ({
+  at,
+  text: `backup ${id} failed: ${text}`,
+  details: code,
+})
 
 /** What follows from the run that removes a backup's data. */
 export function settleRemoval(run: Run | undefined): Settlement<{ readonly failed?: Reason }> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { aBackup, aBackupAction, aJobAction, noon, project } from '../../test/support/builders.ts'
-import type { JsonObject } from '../../core/action.ts'
+import type { Action, JsonObject } from '../../core/action.ts'
 import type { Backup, Repository } from '../../core/catalogue.ts'
 import {
   repositoryIdOf,
@@ -144,10 +144,10 @@ describe('a backup that a server asks for by itself', () => {
 describe('a forget', () => {
   const forget = (ids: string[], backups: Backup[]) => {
     const { freezer: _, ...entry } = aJobAction()
-    const action = {
+    const action: Action = {
       ...{ do: 'forget', engine: 'restic', backups: ids as BackupId[], free: true },
       ...{ repository: { is: 'default' }, limits: {} },
-    } as const
+    }
     return planTasks([{ ...entry, action }], known(backups)).tasks[0]
   }
 

@@ -88,8 +88,10 @@ export class History {
     const { state } = this.#options.context
     const set = session && state.get('set', project, setIdOf(session.id, session.tag))?.value
     if (set !== undefined && set.phase.is !== 'ended') return true
-    if (state.countWhere('instance', 'run', scoped(project, id)) > 0) return true
-    for (const { value } of state.where('instance_backup', 'run', scoped(project, id)))
+    const key = scoped(project, id)
+    if (state.countWhere('instance', 'run', key) + state.countWhere('backup', 'forgetting', key) > 0)
+      return true
+    for (const { value } of state.where('instance_backup', 'run', key))
       if (value.deleting === id || (value.run === id && value.state.is === 'open')) return true
     return false
   }

@@ -1,5 +1,6 @@
+import type { Backup } from '../../core/catalogue.ts'
 import { isFault } from '../../core/fault.ts'
-import type { InstanceBackupId, InstanceId, ProjectId } from '../../core/ids.ts'
+import type { BackupId, InstanceBackupId, InstanceId, ProjectId } from '../../core/ids.ts'
 import type { Instance, InstanceBackup } from '../../core/instance.ts'
 import type { Epoch } from '../../core/link.ts'
 import type { Reason, Run } from '../../core/run.ts'
@@ -28,7 +29,7 @@ export interface InstanceWorkOptions {
 }
 
 /**
- * Leader only: carries over what became of the runs that make instances' backups, remove their data and create instances.
+ * Leader only: carries over what became of the runs that make instances' backups, create instances and remove data.
  * A record that waits for a run which is not there ends as failed: nothing waits for ever.
  */
 export class InstanceWork {
@@ -43,6 +44,14 @@ export class InstanceWork {
       const stored = this.#options.context.state.get('instance_backup', project, id)
       if (stored?.value.state.is === 'open') return this.#settleBackup(stored, last)
       return stored?.value.deleting === undefined ? true : this.#settleRemoval(stored, last)
+    })
+    return undefined
+  }
+
+  async lookAtEntry(project: ProjectId, id: BackupId): Promise<undefined> {
+    await this.#surely(async (last) => {
+      const stored = this.#options.context.state.get('backup', project, id)
+      return stored?.value.forgetting === undefined ? true : this.#settleForgetting(stored, last)
     })
     return undefined
   }
@@ -114,6 +123,22 @@ export class InstanceWork {
     if (found.do === 'missing' && !last) return false
     const failed = found.do === 'close' ? found.failed : missingRemoval
     await (failed ? this.#keepTree(stored, failed) : this.#dropTree(record))
+    return true
+  }
+
+  /** A backup whose data could not be removed is as good as before. */
+  async #settleForgetting(stored: Stored<Backup>, last: boolean): Promise<boolean> {
+    const { forgetting, ...kept } = stored.value
+    const { project, id } = kept
+    const found = settleRemoval(this.#run(project, forgetting))
+    if (found.do === 'wait') return true
+    if (found.do === 'missing' && !last) return false
+    const gone = found.do === 'close' && !found.failed
+    await this.#commit({
+      requires: [unchanged('backup', project, id, stored)],
+      puts: gone ? [] : [put('backup', project, id, kept)],
+      deletes: gone ? [ref('backup', project, id)] : [],
+    })
     return true
   }
 

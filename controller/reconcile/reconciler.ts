@@ -1,5 +1,13 @@
 import type { Clock, Instant } from '../../core/clock.ts'
-import type { ClientId, InstanceBackupId, InstanceId, ProjectId, RunId, ServerId } from '../../core/ids.ts'
+import type {
+  BackupId,
+  ClientId,
+  InstanceBackupId,
+  InstanceId,
+  ProjectId,
+  RunId,
+  ServerId,
+} from '../../core/ids.ts'
 import type { InstanceProbe, InstanceTemplate } from '../../core/instance.ts'
 import type { SaidOfAttempt } from '../../core/link.ts'
 import type { Run } from '../../core/run.ts'
@@ -103,6 +111,8 @@ export class Reconciler implements AsyncDisposable {
       if (value.line.is === 'up') this.#wake('client', value.project, value.id)
     for (const { value } of state.where('instance_backup', 'open', every))
       this.#wake('instance_backup', value.project, value.id)
+    for (const { value } of state.where('backup', 'forgetting', every))
+      this.#wake('backup', value.project, value.id)
     for (const { value } of state.where('instance', 'open', every))
       this.#wake('instance', value.project, value.id)
     for (const { value } of state.all('instance')) this.#wake('announced', value.project, value.client)
@@ -201,6 +211,9 @@ export class Reconciler implements AsyncDisposable {
       case 'instance':
       case 'instance_backup':
         return this.#wake(kind, project, id)
+      case 'backup':
+        if (after?.value.forgetting !== undefined) this.#wake('backup', project, id)
+        return
       case 'client':
         this.#wake('client', project, id)
         this.#wake('announced', project, id)
@@ -239,6 +252,8 @@ export class Reconciler implements AsyncDisposable {
     const { state } = this.#options.context
     for (const { value } of state.where('instance_backup', 'run', scoped(project, id)))
       this.#wake('instance_backup', project, value.id)
+    for (const { value } of state.where('backup', 'forgetting', scoped(project, id)))
+      this.#wake('backup', project, value.id)
     for (const { value } of state.where('instance', 'run', scoped(project, id)))
       this.#wake('instance', project, value.id)
   }
@@ -275,6 +290,8 @@ export class Reconciler implements AsyncDisposable {
         return this.#announcements.look(project, id as ClientId)
       case 'instance':
         return this.#instances.lookAtInstance(project, id as InstanceId)
+      case 'backup':
+        return this.#instances.lookAtEntry(project, id as BackupId)
       case 'instance_backup':
         return this.#instances.lookAtBackup(project, id as InstanceBackupId)
       case 'servers':

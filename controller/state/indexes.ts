@@ -71,6 +71,7 @@ const indexes = {
     client: (backup) => [scoped(backup.project, backup.client)],
     set: (backup) =>
       backup.session ? [scoped(backup.project, setIdOf(backup.session.id, backup.session.tag))] : [],
+    forgetting: (backup) => (backup.forgetting ? [every, scoped(backup.project, backup.forgetting)] : []),
   },
   foreign: {},
   action: {

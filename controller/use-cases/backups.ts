@@ -1,10 +1,15 @@
 import type { JsonObject } from '../../core/action.ts'
-import type { ForeignBackup } from '../../core/catalogue.ts'
+import type { Backup, ForeignBackup } from '../../core/catalogue.ts'
 import { Fault } from '../../core/fault.ts'
 import { backupId, type BackupId } from '../../core/ids.ts'
+import { setIdOf, type SetRecord } from '../../core/set.ts'
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
+import { scoped } from '../state/indexes.ts'
+import type { State } from '../state/state.ts'
 import type { Caller, Context } from './context.ts'
+import { forgetRun } from './forgetting.ts'
 import { documentMax } from './jobs.ts'
+import { creating } from './new-run.ts'
 import { retrying } from './retrying.ts'
 import { masked } from './secret-fields.ts'
 
@@ -27,10 +32,12 @@ export async function registerBackup(
 }
 
 /**
- * Deletes the record of a foreign backup. What lies in a repository is not deleted by its record: Fault 'unsupported'. Throws
- * 'not_found', 'store_down', too.
+ * Deletes the record of a foreign backup at once, and one of the catalogue together with its data: its node removes that, and
+ * the entry stays until it has. Done again meanwhile it changes nothing. Throws Fault 'not_found', 'conflict' (it is part of
+ * a set that stands, or a database's backup, which is deleted by its own record), 'busy' (a run reads it or builds on it),
+ * 'store_down'.
  */
-export async function removeBackup(context: Context, { project }: Caller, id: BackupId): Promise<void> {
+export async function removeBackup(context: Context, { project, user }: Caller, id: BackupId): Promise<void> {
   const { state } = context
   await retrying(context, async () => {
     const foreign = state.get('foreign', project, id)
@@ -40,8 +47,37 @@ export async function removeBackup(context: Context, { project }: Caller, id: Ba
         puts: [],
         deletes: [ref('foreign', project, id)],
       }))
-    if (state.get('backup', project, id))
-      throw new Fault('unsupported', `backup ${id} lies in a repository; this release does not delete it`)
-    throw new Fault('not_found', `no backup ${id}`)
+    const stored = state.get('backup', project, id)
+    if (!stored) throw new Fault('not_found', `no backup ${id}`)
+    const backup = stored.value
+    if (backup.forgetting !== undefined) return
+    refuseIfNeeded(state, backup)
+    const made = forgetRun(context, {
+      ...{ project, user, job: backup.job, client: backup.client, backups: [backup] },
+      // Each try is a run of its own.
+      key: `forget:${id}:${stored.revision}`,
+    })
+    const runs = creating([made])
+    await state.commit({
+      requires: [unchanged('backup', project, id, stored), ...runs.requires],
+      puts: [put('backup', project, id, { ...backup, forgetting: made.run.id }), ...runs.puts],
+    })
   })
 }
+
+function refuseIfNeeded(state: State, { id, project, client, run, session }: Backup): void {
+  const set = session && state.get('set', project, setIdOf(session.id, session.tag))?.value
+  if (session && set && isStanding(set))
+    throw new Fault('conflict', `backup ${id} is part of set ${session.id} ${session.tag}`)
+  for (const { value } of state.where('instance_backup', 'run', scoped(project, run)))
+    if (value.run === run)
+      throw new Fault('conflict', `backup ${id} is the data of database backup ${value.id}: delete that`)
+  for (const { value } of state.where('run', 'openOfClient', scoped(project, client)))
+    for (const { parent, sources = [] } of value.tasks)
+      if (parent?.backup === id || sources.some(({ backup }) => backup === id))
+        throw new Fault('busy', `run ${value.id} needs backup ${id}`)
+}
+
+/** Whether a set may still be restored as a whole, or is being made. */
+const isStanding = ({ phase }: SetRecord): boolean =>
+  phase.is !== 'ended' || phase.outcome.result === 'success' || phase.outcome.result === 'partial'

@@ -44,8 +44,8 @@ export function newRun(context: Context, request: RunRequest): { run: Run; repos
     now,
     defaultLocation: (engine) => defaultLocation(context.settings.defaultRepository, project, client, engine),
     repository: (id) => context.state.get('repository', project, id)?.value,
-    backup: (id) => context.state.get('backup', project, id)?.value,
-    backupsOf: (of) => valuesOf(context.state.where('backup', 'client', scoped(project, of))),
+    backup: (id) => kept(context.state.get('backup', project, id)),
+    backupsOf: (of) => keptOf(context.state.where('backup', 'client', scoped(project, of))),
   })
   const run: Run = {
     id: runIdOf(project, job, client, request.slot),
@@ -100,8 +100,12 @@ export const repositoryPlace = (project: string, id: string): string => `reposit
 export const defaultLocation = (template: string, project: string, client: string, folder: string): string =>
   template.replaceAll('{project}', project).replaceAll('{client}', client).replaceAll('{engine}', folder)
 
-function* valuesOf(stored: Iterable<Stored<Backup>>): Generator<Backup> {
-  for (const { value } of stored) yield value
+/** A backup, unless it is being removed. */
+const kept = (stored: Stored<Backup> | undefined): Backup | undefined =>
+  stored?.value.forgetting === undefined ? stored?.value : undefined
+
+function* keptOf(stored: Iterable<Stored<Backup>>): Generator<Backup> {
+  for (const { value } of stored) if (value.forgetting === undefined) yield value
 }
 
 /** The transaction that creates runs: each must not exist, nor the repositories that come with them. */

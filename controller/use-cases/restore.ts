@@ -75,6 +75,7 @@ function backupsOf(context: Context, caller: Caller, { from }: RestoreRequest): 
   if (from.is === 'backup') {
     const backup = state.get('backup', caller.project, from.id)?.value
     if (!backup) throw new Fault('not_found', `no backup ${from.id}`)
+    if (backup.forgetting !== undefined) throw new Fault('conflict', `backup ${from.id} is being deleted`)
     return [backup]
   }
   const id = setIdOf(from.session, from.tag)
