@@ -28,26 +28,32 @@ export interface Forgetting {
   readonly backups: readonly Backup[]
 }
 
-/** A run, not stored yet, that removes the data of backups: one step for each repository, each done whatever became of others. */
+/**
+ * A run, not stored yet, that removes the data of backups: one step for what an engine has in a repository, each done whatever
+ * became of the others. What made a backup removes it, too: a node that allows the one allows the other.
+ */
 export function forgetRun(context: Context, asked: Forgetting): { run: Run; repositories: Put[] } {
   const { backups, key, ...who } = asked
-  const byRepository = Map.groupBy(backups, ({ repository }) => repository)
+  const groups = Map.groupBy(backups, ({ repository, engine }) => `${repository}/${engine}`)
   return newRun(context, {
     ...who,
     slot: manualSlot(key),
     purpose: 'forget',
-    actions: [...byRepository].map(([id, inside], index): OwnAction => ({
+    actions: [...groups.values()].flatMap((inside, index) => stepFor(inside, index) ?? []),
+  })
+}
+
+function stepFor(backups: readonly Backup[], index: number): OwnAction | undefined {
+  const [first] = backups
+  return (
+    first && {
       actionId: `forget-${index}` as ActionId,
       ...tries,
       mandatory: true,
       action: {
-        do: 'forget',
-        engine: context.state.get('repository', asked.project, id)?.value.engine ?? 'restic',
-        backups: inside.map((backup) => backup.id),
-        free: true,
-        repository: { is: 'named', id },
-        limits: {},
+        ...{ do: 'forget', engine: first.engine, backups: backups.map(({ id }) => id), free: true },
+        ...{ repository: { is: 'named', id: first.repository }, limits: {} },
       },
-    })),
-  })
+    }
+  )
 }

@@ -63,7 +63,7 @@ describe('deleting a backup', () => {
     expect(tasks.map(({ sources }) => sources?.length)).toEqual([2, 1])
     for (const { action, mandatory } of tasks)
       expect({ action, mandatory }).toMatchObject({
-        action: { engine: 'restic', free: true },
+        action: { engine: 'sqlite', free: true },
         mandatory: true,
       })
     expect(server.failures).toEqual([])
