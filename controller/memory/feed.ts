@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../core/action.ts'
-import type { Clock, Monotonic } from '../../core/clock.ts'
+import { isoOf, type Clock, type Monotonic } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { ClientId, JobId, ProjectId, RunId } from '../../core/ids.ts'
 import type { Progress } from '../../core/link.ts'
@@ -158,7 +158,9 @@ class Hub {
     options: { readonly after?: number; readonly progress: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<FollowedEvent, void, undefined> {
     this.#mustBeThere()
-    let position = Math.min(options.after ?? this.#events.length, this.#events.length)
+    const after = options.after ?? this.#events.length
+    let position = after > this.#events.length ? 0 : after
+    if (position !== after) yield this.#gap(project, after)
     const progress: FollowedEvent[] = []
     const tell = (event: FollowedEvent) => {
       if (event.project === project) progress.push(event)
@@ -176,6 +178,12 @@ class Hub {
     } finally {
       this.#progressTo.delete(tell)
     }
+  }
+
+  /** Nothing that was stored goes: so a sequence that there never was is of another feed, and this one is new from its start. */
+  #gap(project: ProjectId, after: number): FollowedEvent {
+    const data = { type: 'gap', at: isoOf(this.#clock.now()), project, after, first: 1 }
+    return { subject: '', project, sequence: 0, data }
   }
 
   async *#readLogs(

@@ -16,6 +16,8 @@ export interface ReaderOptions {
   readonly receive: (message: Pulled) => void
   /** How many it may be given now. */
   readonly room: () => number
+  /** Told when messages behind `after` are not kept any more; it goes on behind `position`. */
+  readonly missed?: (after: number, position: number) => void
 }
 
 /** A consumer that nobody asks for messages is removed by JetStream after this. Milliseconds. */
@@ -41,8 +43,7 @@ export class Reader {
     const { stream, filter } = this.#options
     const manager = await managerOf(connection)
     const { state } = await manager.streams.info(stream)
-    // A stream that was made anew counts from 1 again.
-    this.#position = Math.min(this.#position ?? state.last_seq, state.last_seq)
+    this.#position = this.#placeIn(state)
     const consumer = await manager.consumers.add(stream, {
       ack_policy: AckPolicy.None,
       deliver_policy: DeliverPolicy.StartSequence,
@@ -53,6 +54,16 @@ export class Reader {
       inactive_threshold: nanos(abandonedAfterMs),
     })
     return { name: consumer.name, backlog: consumer.num_pending }
+  }
+
+  /** Where to go on: behind the last message that was read, as far as the stream still goes back. */
+  #placeIn({ first_seq: first, last_seq: last }: { first_seq: number; last_seq: number }): number {
+    const after = this.#position ?? last
+    // A stream that was made anew counts from 1 again.
+    const position = after > last ? Math.max(0, first - 1) : Math.max(after, first - 1)
+    // From the very first on is from whatever there is.
+    if (position !== after && after > 0) this.#options.missed?.(after, position)
+    return position
   }
 
   /** There is room again. */

@@ -1,6 +1,6 @@
 import type { NatsConnection } from 'nats'
 import type { JsonObject } from '../../core/action.ts'
-import type { Clock } from '../../core/clock.ts'
+import { isoOf, type Clock, type Instant } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { ClientId, JobId, ProjectId, RunId } from '../../core/ids.ts'
 import { documentOf, linesFromJson } from '../../proto/events.ts'
@@ -48,6 +48,7 @@ export class NatsEventSource implements EventSource {
       ...(options.after === undefined ? {} : { after: options.after }),
       room: () => waitingMax - line.length,
       receive: (message) => line.push(eventOf(project, message)),
+      missed: (after, position) => line.push(gapOf(project, after, position, this.#clock.now())),
     })
     using _work = this.#link.attach(async (connection, signal) => {
       if (options.progress) followProgress(connection, project, line, signal)
@@ -121,6 +122,14 @@ const textOf = (message: { readonly data: Uint8Array }) => Buffer.from(message.d
 function eventOf(project: ProjectId, { subject, data, sequence }: Pulled): FollowedEvent {
   return { subject: publicSubject(subject), project, data: documentOf(textOf({ data })) ?? {}, sequence }
 }
+
+/** Tells a follower that it may have missed something; its sequence is that of the last event that it can have missed. */
+const gapOf = (project: ProjectId, after: number, position: number, now: Instant): FollowedEvent => ({
+  subject: '',
+  project,
+  sequence: position,
+  data: { type: 'gap', at: isoOf(now), project, after, first: position + 1 },
+})
 
 function followProgress(
   connection: NatsConnection,

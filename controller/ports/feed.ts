@@ -35,7 +35,7 @@ export interface DomainEvent {
   readonly data: JsonObject
 }
 
-/** An event as it is read back. `subject`: the public one, of docs/events.md. */
+/** An event as it is read back. `subject`: the public one, of docs/events.md; empty of a `gap`, which nobody published. */
 export interface FollowedEvent {
   readonly subject: string
   readonly project: ProjectId
@@ -53,8 +53,9 @@ export interface EventSink {
 /** Reads back what was told, for SSE and the command line. */
 export interface EventSource {
   /**
-   * Events of a project from stream sequence `after` on (absent: from now), progress included when asked for. Ends when
-   * the signal aborts; throws Fault('feed_down') when NATS is away at the start.
+   * Events of a project from stream sequence `after` on (absent: from now; 0: from the first that is kept), progress included
+   * when asked for. Where events behind `after` are not kept any more, an event of type `gap` comes first. Ends when the signal
+   * aborts; throws Fault('feed_down') when NATS is away at the start.
    */
   follow(
     project: ProjectId,

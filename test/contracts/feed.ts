@@ -255,6 +255,27 @@ export function feedContract(name: string, start: () => Promise<Broker>): void {
       expect(all[0]?.data).toMatchObject({ set: 's-1.7', members: 3 })
     })
 
+    it('are all told, after a word on that, to who asks behind one that there never was', async () => {
+      const broker = await brokerOf()
+      const { events, source } = await serverOf(broker)
+      events.announce(finished(1))
+      const stored = collect<FollowedEvent>((signal) =>
+        source.follow(project, { after: 0, progress: false, signal }),
+      )
+      await eventually(() => stored.length === 1)
+      const all = collect<FollowedEvent>((signal) =>
+        source.follow(project, { after: 99, progress: false, signal }),
+      )
+      await eventually(() => all.length === 2)
+      expect(all).toEqual([
+        {
+          ...{ subject: '', project, sequence: 0 },
+          data: { type: 'gap', at: expect.any(String), project, after: 99, first: 1 },
+        },
+        ...stored,
+      ])
+    })
+
     it('are missed by no follower while the broker is away and back', async () => {
       const broker = await brokerOf()
       const { feed, events, source } = await serverOf(broker)
