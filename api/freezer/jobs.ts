@@ -18,6 +18,7 @@ import { shownJob } from './answers.ts'
 import { changed, sentDocument, spelling } from './forms.ts'
 import { jobChangeForm, jobForm, readJob } from './job-document.ts'
 import { jobView } from './job-view.ts'
+import { quickLook } from './job-search.ts'
 import { answerList, listOf, listSpec, pageQuery, type Candidates } from './listing.ts'
 import { isOnly, isUnfinishedOnly, notCompleted, requiredValue, type Search } from './search.ts'
 import { seenBy, type Version } from './shown.ts'
@@ -39,7 +40,7 @@ export function jobRoutes(group: Group): Route[] {
         const show = (job: Job) => jobView(seen, job, version)
         const isEverywhere = version === 'v2' && ask.query('all_projects') !== undefined && isAllProjects(ask)
         const documents = isEverywhere
-          ? () => ({ items: ofAllProjects(ask), skipped: 0, isFound: () => false })
+          ? () => ({ items: ofAllProjects(ask), skipped: 0, isFound: () => undefined })
           : (search: Search | undefined, skip: number) => jobsFor(ask, version, search, skip)
         return answerList(ask, input, 'jobs', { documents, show })
       },
@@ -152,19 +153,18 @@ const spelt = <T>(work: () => Promise<T>): Promise<T> =>
 function jobsFor(ask: Ask, version: Version, search: Search | undefined, skip: number): Candidates<Job> {
   const { state } = ask.served.context
   const { project } = ask.caller
+  if (!search) return candidates(ask, version, (from) => state.of('job', project, from), skip)
+  const look = quickLook(seenBy(ask), search)
   const client = requiredValue(search, 'client_id')
-  if (!search || client === undefined)
-    return candidates(ask, version, (from) => state.of('job', project, from), skip)
-  // What a saved action says of clients and statuses is known only once it is looked up.
-  const isPlain = (job: Job) => job.function === undefined
-  const never = () => false
+  if (client === undefined) return candidates(ask, version, () => state.of('job', project), 0, look)
+  // Of a saved action is known only once it is looked up what it says of clients and statuses.
+  const surely = (isAll: boolean) => (job: Job) => (isAll && job.function === undefined ? true : look(job))
   if (isUnfinishedOnly(search)) {
     const isAll = isOnly(search, ['client_id'], [notCompleted])
-    const stored = () => ask.served.unfinished.of(project, client)
-    return candidates(ask, version, stored, 0, isAll ? isPlain : never)
+    return candidates(ask, version, () => ask.served.unfinished.of(project, client), 0, surely(isAll))
   }
   const stored = () => state.where('job', 'mentions', `${project}/${client}`)
-  return candidates(ask, version, stored, 0, isOnly(search, ['client_id'], []) ? isPlain : never)
+  return candidates(ask, version, stored, 0, surely(isOnly(search, ['client_id'], [])))
 }
 
 /** Throws Fault('forbidden') for who is no administrator. */

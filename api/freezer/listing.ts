@@ -11,7 +11,7 @@ import { inTurns } from './turns.ts'
 
 /** What a list reads from: the documents that the caller may see, in order of creation, and how to show one. */
 export interface Listed<T> {
-  /** All that can be found, perhaps without some of the first `skip`; a search may narrow them, never beyond what it finds. */
+  /** All that can be found, perhaps without the first `skip`; a search may narrow them, never beyond what it finds. */
   readonly documents: (search: Search | undefined, skip: number) => Candidates<T>
   readonly show: (document: T) => JsonObject
 }
@@ -21,8 +21,8 @@ export interface Candidates<T> {
   readonly items: Iterable<T>
   /** So many that are found have been left out already. */
   readonly skipped: number
-  /** Whether a document is found for sure: then its view need not be made to know that. */
-  readonly isFound: (document: T) => boolean
+  /** Whether the search finds a document, where that is known without making its view; undefined: it is not. */
+  readonly isFound: (document: T) => boolean | undefined
 }
 
 const limitDefault = 10
@@ -32,8 +32,9 @@ const limitMax = 10_000
 const pageMax = 32 * 1024 * 1024
 /** A search over everything takes seconds; with many at once, each has its turn. Milliseconds. */
 const searchMs = 30_000
-/** What is done between two looks at the clock, in documents passed over; making a view takes as long as so many of them. */
+/** What is done between two looks at the clock, in documents passed over; a look at one, and making its view, take as long as so many. */
 const costBetweenLooks = 1024
+const lookCost = 32
 const viewCost = 64
 
 /** The query of every list; what the numbers must be is checked where they are read, in Freezer's words. */
@@ -99,7 +100,7 @@ class Page<T> {
   readonly #listed: Listed<T>
   readonly #wanted: Wanted
   readonly #items: Iterator<T>
-  readonly #isFound: (document: T) => boolean
+  readonly #isFound: (document: T) => boolean | undefined
   /** Of the documents that are found, so many have been left out. */
   #passed: number
   /** Of one document that is looked into. */
@@ -107,7 +108,7 @@ class Page<T> {
   #size = 0
 
   constructor(listed: Listed<T>, wanted: Wanted) {
-    const { items, skipped, isFound } = listed.documents(wanted.search, wanted.offset)
+    const { items, skipped, isFound } = listed.documents(wanted.search, wanted.search ? 0 : wanted.offset)
     this.#listed = listed
     this.#wanted = wanted
     this.#items = items[Symbol.iterator]()
@@ -132,13 +133,14 @@ class Page<T> {
   /** Gives what it has cost. */
   #take(document: T): number {
     const { search, offset } = this.#wanted
-    const isSure = this.#isFound(document)
-    if (isSure && this.#passed < offset) {
+    const isFound = this.#isFound(document)
+    if (isFound === false) return lookCost
+    if (isFound && this.#passed < offset) {
       this.#passed++
       return 1
     }
     const shown = this.#listed.show(document)
-    if (!isSure && search && !finds(search, shown)) return this.#cost
+    if (!isFound && search && !finds(search, shown)) return this.#cost
     if (this.#passed < offset) this.#passed++
     else this.#add(JSON.stringify(shown))
     return this.#cost

@@ -24,9 +24,9 @@ const triggers = {
   schedule_second: trigger('`0`–`59`'),
 }
 
-const statuses = ['', 'scheduled', 'running', 'completed', 'stop', 'aborting', 'removed'] as const
-const results = ['', 'success', 'fail', 'aborted'] as const
-const events = ['', 'start', 'stop', 'abort', 'remove'] as const
+export const statuses = ['', 'scheduled', 'running', 'completed', 'stop', 'aborting', 'removed'] as const
+export const results = ['', 'success', 'fail', 'aborted'] as const
+export const events = ['', 'start', 'stop', 'abort', 'remove'] as const
 
 const report = {
   status: z.enum(statuses).optional(),

@@ -158,13 +158,15 @@ function isEqual(a: Json, b: Json): boolean {
   )
 }
 
-function containsAny(value: Json, words: readonly string[]): boolean {
+/** Whether some string in a value contains one of the words, which are in lower case. */
+export function containsAny(value: Json, words: readonly string[]): boolean {
   if (typeof value === 'string') {
     const text = value.toLowerCase()
     return words.some((word) => text.includes(word))
   }
   if (typeof value !== 'object' || value === null) return false
-  return Object.values(value).some((item) => containsAny(item, words))
+  for (const key in value) if (containsAny((value as JsonObject)[key] ?? null, words)) return true
+  return false
 }
 
 /** The bounds are about backups only: elsewhere these keys mean nothing. */

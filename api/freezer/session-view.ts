@@ -103,7 +103,10 @@ function standingOf({ session, set, runs }: Round, entries: readonly Entry[]): J
   if (!set && over?.tag === session.tag)
     return { status: 'completed', result: over.result, time_end: over.atS }
   const results = [...runs.values()].flat().map((run) => resultIn(set, run))
-  const taking = entries.filter((entry) => set === undefined || entry.status !== '')
+  // Beside members with agents, those without take part once they start.
+  const taking = entries.filter(
+    ({ status }) => set === undefined || status === 'running' || status === 'completed',
+  )
   const isOver = !results.includes(undefined) && taking.every((entry) => entry.status === 'completed')
   if (!isOver) return { status: 'running', result: '', time_end: -1 }
   const isGood =

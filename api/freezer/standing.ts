@@ -18,7 +18,7 @@ export const standingOf = (seen: Seen, job: Job): JsonObject =>
   isServerRun(seen, job) ? standingOfRuns(seen, job) : reportOf(job)
 
 /** Only the status: the poll of every scheduler asks for it, of thousands of jobs. */
-function statusOf(seen: Seen, job: Job): string {
+export function statusOf(seen: Seen, job: Job): string {
   if (!isServerRun(seen, job)) return job.reported?.status ?? ''
   const open = openRunOf(seen, job)
   return open ? busyStatus([open]) : restingStatus(job, seen.recent.lastOf(job.project, job.id)?.value)

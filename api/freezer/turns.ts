@@ -1,8 +1,5 @@
 /** A turn of long work keeps the process to itself for no longer than this. Milliseconds. */
-const turnMs = 4
-
-/** What may be done before the first turn: little enough that many requests at once do not add up. Milliseconds. */
-const beginMs = 1
+const turnMs = 3
 
 /**
  * Lets long pieces of work go on in turns, one turn in each round of the event loop however many there are, so that
@@ -35,16 +32,15 @@ class Turns {
 const turns = new Turns()
 
 /**
- * Does `work` to its end: `step` goes on until it has nothing left to do (true) or `isOver` says that its turn is over
- * (false). What is done within its first moment needs no promise. `check` is asked before each further turn, and may throw.
+ * Does something to its end: `step` goes on until nothing is left to do (true), or `isOver` says that its turn is over (false).
+ * What is done before that is first asked needs no promise: little, for many may begin at once. `check` is asked before each
+ * turn, and may throw.
  */
 export function inTurns(
   step: (isOver: () => boolean) => boolean,
   check: () => void,
 ): undefined | Promise<void> {
-  const until = performance.now() + beginMs
-  if (step(() => performance.now() >= until)) return undefined
-  return goOn(step, check)
+  return step(() => true) ? undefined : goOn(step, check)
 }
 
 async function goOn(step: (isOver: () => boolean) => boolean, check: () => void): Promise<void> {

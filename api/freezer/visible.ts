@@ -26,7 +26,7 @@ export function candidates<T extends Owned>(
   version: Version,
   from: (skip: number) => Iterable<{ readonly value: T }>,
   skip: number,
-  isFound: (document: T) => boolean = () => false,
+  isFound: (document: T) => boolean | undefined = () => undefined,
 ): Candidates<T> {
   const user = isPersonal(ask, version) ? ask.caller.user : undefined
   // Which of the first are the user's is not known without a look at each.

@@ -1,6 +1,7 @@
 import { Fault, isFault } from '../../core/fault.ts'
 import type { JobId, SessionId } from '../../core/ids.ts'
 import type { ExternalMember, Session } from '../../core/job.ts'
+import { setIdOf } from '../../core/set.ts'
 import type { Caller, Context } from './context.ts'
 import { isServerRun } from './job-planning.ts'
 import { retrying } from './retrying.ts'
@@ -79,12 +80,15 @@ export async function endRound(
     if (input.currentTag === tag)
       await commitSession(
         context,
-        marked(context, session.value, input.job, tag, (before, now) => ({
-          status: 'completed',
-          result: input.result,
-          timeStarted: before?.timeStarted ?? -1,
-          timeEnded: now,
-        })),
+        closed(
+          context,
+          marked(context, session.value, input.job, tag, (before, now) => ({
+            status: 'completed',
+            result: input.result,
+            timeStarted: before?.timeStarted ?? -1,
+            timeEnded: now,
+          })),
+        ),
         session,
       )
     return { result: 'success', tag }
@@ -128,4 +132,14 @@ function marked(context: Context, session: Session, job: JobId, tag: number, wor
   const before = old?.tag === tag ? old : undefined
   const entry = { tag, ...word(before, Math.floor(context.clock.now() / 1000)) }
   return { ...session, external: { ...session.external, [job]: entry }, version }
+}
+
+/** The session with its round at an end, if all of its jobs have ended their part and none is run by the servers. */
+function closed(context: Context, session: Session): Session {
+  const { tag, external = {}, jobs } = session
+  if (context.state.get('set', session.project, setIdOf(session.id, tag))) return session
+  const ended = jobs.flatMap((job) => external[job] ?? []).filter((said) => said.tag === tag)
+  if (ended.length < jobs.length || !ended.every(({ status }) => status === 'completed')) return session
+  const result = ended.every((said) => said.result === 'success') ? 'success' : 'fail'
+  return { ...session, over: { tag, result, atS: Math.floor(context.clock.now() / 1000) } }
 }

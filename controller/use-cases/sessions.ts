@@ -217,7 +217,7 @@ export async function addJobToSession(
     if (member.value.session === id && session.value.jobs.includes(job)) return
     const other = member.value.session === id ? undefined : member.value.session
     const left = other && state.get('session', project, other)
-    const joined: Session = { ...withoutJob(session.value, job), jobs: [...session.value.jobs, job] }
+    const joined = withJob(context, session.value, member.value)
     await state.commit({
       requires: [
         unchanged('session', project, id, session),
@@ -272,6 +272,15 @@ export async function removeJobFromSession(
       ],
     })
   })
+}
+
+/** The session with a job as a member; what that job's own scheduler says of it stands until the next round. */
+function withJob(context: Context, session: Session, job: Job): Session {
+  const joined = { ...withoutJob(session, job.id), jobs: [...session.jobs, job.id] }
+  if (isServerRun(context, job)) return joined
+  const { status = '', result = '', timeStarted = -1, timeEnded = -1 } = job.reported ?? {}
+  const said = { tag: session.tag, status, result, timeStarted, timeEnded }
+  return { ...joined, external: { ...joined.external, [job.id]: said } }
 }
 
 function afterJoining(context: Context, job: Job, session: Session): Job {
