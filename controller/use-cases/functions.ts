@@ -104,9 +104,10 @@ function refuseSecrets(value: Json, at: string, depth: number): void {
   if (depth > depthMax) throw badField(at, `is nested more than ${depthMax} levels deep`)
   for (const [key, item] of Object.entries(value)) {
     const isEmpty = item === null || item === '' || (depth === 0 && item === mask)
+    const path = `${at}.${key.slice(0, 80)}`
     if (!Array.isArray(value) && isSecretName(key) && !isEmpty)
-      throw badField(`${at}.${key.slice(0, 80)}`, 'a secret belongs into the action, which seals it')
-    refuseSecrets(item, at, depth + 1)
+      throw badField(path, 'a secret belongs into the action, which seals it')
+    refuseSecrets(item, path, depth + 1)
   }
 }
 

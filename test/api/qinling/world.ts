@@ -1,10 +1,23 @@
 // Saved actions and clients for tests of Qinling's API, and what its clients send.
 import { uuidOf } from '../../../core/ids.ts'
+import { put } from '../../../controller/state/documents.ts'
+import { Schedules } from '../../../controller/reconcile/schedules.ts'
+import type { Result } from '../../../core/run.ts'
 import { startApi, type Answer, type Api, type Loose } from '../harness.ts'
 
 export const base = '/qinling/v1'
 
 export interface World extends Api {
+  /** Moves the clock to an instant, as shown or in milliseconds. */
+  readonly until: (at: string | number) => void
+  /** Lets the leader look at a job until nothing of it is due; runs that this starts are still open. */
+  readonly look: (uuid: string) => Promise<void>
+  /** Moves the clock to when a job fires next, and lets it, and its run end. Gives the job after it. */
+  readonly fire: (uuid: string) => Promise<Loose>
+  /** Ends what is open. */
+  readonly endRuns: (result?: Result) => Promise<void>
+  /** The executions of a job, oldest first. */
+  readonly firings: (uuid: string) => Promise<Loose[]>
   /** Asks Qinling's API; `path` comes after `/qinling/v1`. */
   readonly q: (method: string, path: string, body?: unknown, as?: string) => Promise<Answer>
   /** Saves an action and gives the UUID that it is shown under as a function. */
@@ -30,10 +43,40 @@ export async function startWorld(): Promise<World> {
     if (made.status !== 201) throw new Error(made.text)
     return uuidOf(made.json.action_id)
   }
+  const leadership = api.store.leadership()
+  const schedules = new Schedules({ context: api.context, epoch: () => leadership.epoch() })
+  const until: World['until'] = (at) => api.pass(Number(new Date(at)) - api.now())
+  const look: World['look'] = async (uuid) => {
+    const job = [...api.context.state.all('job')].find(({ value }) => uuidOf(value.id) === uuid)
+    if (!job) throw new Error(`no job ${uuid}`)
+    for (let looks = 0; looks < 10; looks++) {
+      const again = await schedules.lookAtJob(job.value.project, job.value.id)
+      if (again === undefined || again > api.now()) return
+    }
+    throw new Error('there is no end of what is due')
+  }
+  const endRuns: World['endRuns'] = async (result = 'success') => {
+    for (const { value } of [...api.context.state.where('run', 'open', '*')]) {
+      const state = { is: 'finished', attempt: 1, result, at: api.now() } as const
+      const ended = { ...value, startedAt: value.createdAt, state }
+      await api.context.state.commit({ requires: [], puts: [put('run', value.project, value.id, ended)] })
+    }
+  }
+  const shown = async (uuid: string) => (await q('GET', `/jobs/${uuid}`)).json
   return {
-    ...api,
+    ...{ ...api, until, look, endRuns },
     q,
     saved,
+    async fire(uuid) {
+      until((await shown(uuid)).next_execution_time)
+      await look(uuid)
+      await endRuns()
+      return shown(uuid)
+    },
+    async firings(uuid) {
+      const list = await q('GET', `/executions?description=has:${uuid}&all_projects=1`)
+      return list.json.executions
+    },
     actionId: (uuid) => uuid.replaceAll('-', ''),
     async job(more = {}) {
       const body = { ...nothing, pattern: '30 2 * * *', function_id: await saved(), ...more }
