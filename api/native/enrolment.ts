@@ -71,7 +71,7 @@ const enrolRoute = operation({
 })
 
 const revokeRoute = operation({
-  ...{ method: 'POST', path: '/v1/clients/:client_id/revoke', role: 'admin', errors },
+  ...{ method: 'POST', path: '/v1/clients/:client_id/revoke', role: 'admin', errors, repeat: 'harmless' },
   ...{ tag, id: 'revokeClient', summary: 'Shut a node out: its line ends, its certificates are refused' },
   answers: { 204: 'nothing' },
   async answer(ask) {
