@@ -248,7 +248,8 @@ async function writesOf(bench: Bench, server: ServerChild, ids: readonly string[
     if (loaded.wrong > 0) bench.wrong.push(`raw ${name}: ${loaded.wrong} failed`)
     return loaded.perSecond
   }
-  return measuredWrites(bench, rawOf)
+  // Waited for here: what it needs ends with this function.
+  return await measuredWrites(bench, rawOf)
 }
 
 async function measuredWrites(
