@@ -87,7 +87,7 @@ const runStates = [
   'finished',
 ] as const satisfies readonly RunState['is'][]
 
-const purposes = ['job', 'restore'] as const satisfies readonly Run['purpose'][]
+const purposes = ['job', 'restore', 'forget'] as const satisfies readonly Run['purpose'][]
 
 /** Where a run stands. */
 export const runStateForm = z.enum(runStates).meta({
