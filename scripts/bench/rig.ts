@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Connection } from '../../controller/etcd/connection.ts'
 import { keyOf, refOf } from '../../controller/etcd/keys.ts'
@@ -89,6 +89,8 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
 
 async function startServer(dir: string): Promise<ServerChild> {
   const logFile = path.join(dir, 'server.log')
+  // Of one that ran before.
+  await rm(path.join(dir, 'ready.json'), { force: true })
   const log = openSync(logFile, 'w')
   const args = ['cli/firn.mjs', 'server', '--config', path.join(dir, 'server.json')]
   // A profile of the server alone: FIRN_BENCH_SERVER_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profiles'.
