@@ -167,7 +167,7 @@ function bodyOf(form: ErrorForm, { status, title, message, code, field, retryAft
       return {
         [troveFaults[status] ?? 'instanceFault']: {
           ...{ code: status, message },
-          ...(status === 413 && retryAfter !== undefined ? { retryAfter } : {}),
+          ...(status === 413 && retryAfter !== undefined ? { details: message, retryAfter } : {}),
         },
       }
     case 'qinling':

@@ -20,6 +20,7 @@ const troveFault = z
     z.object({
       code: z.int(),
       message: z.string().meta({ description: detail }),
+      details: z.string().optional().meta({ description: 'With 413 where `retryAfter` is known' }),
       retryAfter: z.string().optional().meta({ description: 'Seconds; with 413 where it is known' }),
     }),
   )

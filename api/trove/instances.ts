@@ -13,12 +13,23 @@ import { linksForm, pageOf, pageQuery, type Place } from './paging.ts'
 const listForm = z.object({ instances: z.array(instanceForm), links: linksForm })
 const oneForm = z.object({ instance: instanceForm })
 const query = z.object(pageQuery)
+const everywhereQuery = query.extend({
+  project_id: z.string().optional().meta({ description: "This account's." }),
+})
 const params = { id: 'The id of an instance.' }
 
 const placeOf = ({ createdAt, id }: Instance): Place => [createdAt, 0, id]
 
-async function list(ask: Ask, asked: z.infer<typeof query>): Promise<Response> {
-  const documents = valuesOf(ask.served.context.state.of('instance', ask.caller.project))
+function list(ask: Ask, asked: z.infer<typeof query>): Promise<Response> {
+  return answerPage(ask, asked, ask.served.context.state.of('instance', ask.caller.project))
+}
+
+async function answerPage(
+  ask: Ask,
+  asked: z.infer<typeof query>,
+  stored: Iterable<{ readonly value: Instance }>,
+): Promise<Response> {
+  const documents = valuesOf(stored)
   const page = await pageOf(ask, asked, { documents, place: placeOf, keep: () => true })
   const instances = page.documents.map((instance) => instanceView(ask, instance))
   return ask.json({ instances, ...page.links })
@@ -37,6 +48,16 @@ export const instanceRoutes: readonly Route[] = [
     ...{ id: 'listInstancesInDetail', summary: 'List the databases that agents look after' },
     answers: { 200: listForm },
     answer: (ask, { query: asked }) => list(ask, asked),
+  }),
+  troveOperation({
+    ...{ method: 'GET', path: '/mgmt/instances', role: 'admin', query: everywhereQuery },
+    ...{ id: 'listAllInstances', summary: "List every account's databases, or another account's" },
+    answers: { 200: listForm },
+    answer(ask, { query: asked }) {
+      const { state } = ask.served.context
+      const of = asked.project_id
+      return answerPage(ask, asked, of === undefined ? state.all('instance') : state.of('instance', of))
+    },
   }),
   troveOperation({
     ...{ method: 'GET', path: '/instances/:id', role: 'viewer', params },

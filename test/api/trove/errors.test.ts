@@ -67,7 +67,7 @@ it.each(rows.filter(({ role }) => role !== 'viewer'))(
 
 it.each(rows.filter(({ method }) => method === 'GET'))('$path knows no HEAD', async ({ path }) => {
   const trove = await startTrove()
-  const { status, text } = await trove.api.ask('HEAD', concrete(path), undefined, trove.viewer)
+  const { status, text } = await trove.api.ask('HEAD', concrete(path), undefined, trove.admin)
   expect([status, text]).toEqual([405, ''])
 })
 
@@ -233,6 +233,23 @@ describe('the store being away', () => {
     expectFault(await trove.post({ name: 'a', instance: trove.instance.id }), 503)
     expectFault(await trove.ask('DELETE', `/backups/${id}`), 503)
     expect((await trove.ask('GET', '/backups')).json.backups).toHaveLength(1)
+  })
+})
+
+describe('too many requests', () => {
+  it('are 413 overLimit, with the only Retry-After that clients bear', async () => {
+    const trove = await startTrove({ requests: { perSecond: 0.05, burst: 2 } })
+    const answers: Answer[] = []
+    for (let count = 0; count < 3; count++) answers.push(await trove.ask('GET', '/limits'))
+    const last = answers.pop()!
+    expect(answers.map(({ status }) => status)).toEqual([200, 200])
+    expectFault(last, 413)
+    const { retryAfter, details } = last.json.overLimit
+    expect([retryAfter, details]).toEqual([
+      last.headers.get('retry-after'),
+      expect.stringContaining('requests'),
+    ])
+    expect(Number(retryAfter)).toBeGreaterThan(1)
   })
 })
 

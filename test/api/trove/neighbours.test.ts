@@ -97,6 +97,16 @@ describe('an instance', () => {
     expect([seen.length, new Set(seen).size]).toEqual([5, 5])
   })
 
+  it('is listed for administrators whosever it is', async () => {
+    const trove = await startTrove()
+    const others = await trove.instanceIs({ project: otherProject, createdAt: later(trove.api.now(), 1000) })
+    const listed = async (path: string) =>
+      (await trove.ask('GET', path, undefined, trove.admin)).json.instances.map(({ id }: Loose) => id)
+    expect(await listed('/mgmt/instances?include_clustered=False')).toEqual([trove.instance.id, others.id])
+    expect(await listed('/mgmt/instances?project_id=p2')).toEqual([others.id])
+    expect((await trove.ask('GET', '/mgmt/instances')).status).toBe(403)
+  })
+
   it("is 404 when it is unknown, another account's, or no UUID", async () => {
     const trove = await startTrove()
     const others = await trove.instanceIs({ project: otherProject })

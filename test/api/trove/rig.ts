@@ -38,8 +38,11 @@ export interface Trove {
   readonly stored: () => InstanceBackup[]
 }
 
-export async function startTrove({ quota = 50 } = {}): Promise<Trove> {
-  const api = await startApi()
+export async function startTrove({
+  quota = 50,
+  requests = { perSecond: 1000, burst: 1000 },
+} = {}): Promise<Trove> {
+  const api = await startApi({ requests })
   Object.assign(api.context.settings, { backupsPerProject: quota })
   const operator = await api.token('operator')
   const { state } = api.context
