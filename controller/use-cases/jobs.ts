@@ -10,6 +10,7 @@ import type { Caller, Context } from './context.ts'
 import type { Expectation } from './expectation.ts'
 import { actionsOf } from './functions.ts'
 import { takeActions, type JobEntry } from './job-actions.ts'
+import { retryingInLine } from './in-line.ts'
 import { isServerRun, mergedExtensions, selectorOf, withJobPlan, withSessionPlan } from './job-planning.ts'
 import { retrying } from './retrying.ts'
 
@@ -38,7 +39,9 @@ export async function createJob(context: Context, caller: Caller, fields: JobFie
   const id = jobId(context.secrets.uuid())
   const timeCreated = Math.floor(context.clock.now() / 1000)
   const reported = { ...fields.reported, timeCreated, timeStarted: -1, timeEnded: -1 }
-  return retrying(context, () => storeJob(context, caller, id, { ...fields, reported }, undefined))
+  const store = () => storeJob(context, caller, id, { ...fields, reported }, undefined)
+  const { session } = fields
+  return session === undefined ? retrying(context, store) : retryingInLine(context, caller, session, store)
 }
 
 /** Creates a job under this id, or replaces the one that has it. Throws as `createJob`, and 'precondition_failed'. */

@@ -3,8 +3,8 @@ import type { JobId, SessionId } from '../../core/ids.ts'
 import type { ExternalMember, Session } from '../../core/job.ts'
 import { setIdOf } from '../../core/set.ts'
 import type { Caller, Context } from './context.ts'
+import { retryingInLine } from './in-line.ts'
 import { isServerRun } from './job-planning.ts'
-import { retrying } from './retrying.ts'
 import { commitSession, existingSession } from './sessions.ts'
 import { startSession } from './start-session.ts'
 
@@ -25,7 +25,7 @@ export async function startRound(
   id: SessionId,
   input: { readonly job: JobId; readonly currentTag: number },
 ): Promise<RoundAnswer> {
-  return retrying(context, async () => {
+  return retryingInLine(context, caller, id, async () => {
     const session = checkedSession(context, caller, id, input)
     const { tag, lastStart, holdOffS } = session.value
     const ageMs = lastStart === undefined ? Infinity : context.clock.now() - lastStart
@@ -74,7 +74,7 @@ export async function endRound(
   id: SessionId,
   input: { readonly job: JobId; readonly currentTag: number; readonly result: string },
 ): Promise<RoundAnswer> {
-  return retrying(context, async () => {
+  return retryingInLine(context, caller, id, async () => {
     const session = checkedSession(context, caller, id, input)
     const { tag } = session.value
     if (input.currentTag === tag)

@@ -10,6 +10,7 @@ import { put, ref, unchanged, type Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
 import type { Expectation } from './expectation.ts'
+import { retryingInLine } from './in-line.ts'
 import { isServerRun, mergedExtensions, withJobPlan, withSessionPlan } from './job-planning.ts'
 import { existingJob } from './jobs.ts'
 import { retrying } from './retrying.ts'
@@ -211,7 +212,7 @@ export async function addJobToSession(
 ): Promise<void> {
   const { state } = context
   const { project } = caller
-  await retrying(context, async () => {
+  await retryingInLine(context, caller, id, async () => {
     const session = existingSession(context, caller, id)
     const member = existingJob(context, caller, job)
     if (member.value.session === id && session.value.jobs.includes(job)) return
@@ -252,7 +253,7 @@ export async function removeJobFromSession(
   id: SessionId,
   job: JobId,
 ): Promise<void> {
-  await retrying(context, async () => {
+  await retryingInLine(context, caller, id, async () => {
     const session = existingSession(context, caller, id)
     const member = existingJob(context, caller, job)
     if (!session.value.jobs.includes(job)) return
