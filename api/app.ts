@@ -31,7 +31,7 @@ export function buildApp(
     stopping,
     caughtUp: oneAtATime(() => deps.context.state.catchUp()),
   }
-  const admission = new Admission(deps)
+  const admission = new Admission(served)
   // Not strict: clients send every path with and without a slash at its end.
   const app = new Hono<Bindings>({ strict: false })
   for (const route of apiRoutes)

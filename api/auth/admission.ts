@@ -4,17 +4,19 @@ import { projectId } from '../../core/ids.ts'
 import type { Caller } from '../../controller/use-cases/context.ts'
 import { authenticate } from '../../controller/use-cases/tokens.ts'
 import type { Bindings } from '../body.ts'
-import type { ApiDeps } from '../deps.ts'
+import type { Served } from '../deps.ts'
 import { EdgeFault } from '../faults.ts'
 import { demandRole, type PathProject, type Route } from '../route.ts'
 import { Limits } from './limits.ts'
 
+type Needs = Pick<Served, 'context' | 'identity' | 'requests' | 'caughtUp'>
+
 /** Who is let in, and as whom. Nothing has happened yet when it throws. */
 export class Admission {
-  readonly #deps: Pick<ApiDeps, 'context' | 'identity'>
+  readonly #deps: Needs
   readonly #limits: Limits
 
-  constructor(deps: Pick<ApiDeps, 'context' | 'identity' | 'requests'>) {
+  constructor(deps: Needs) {
     this.#deps = deps
     this.#limits = new Limits(deps.context.clock, deps.requests)
   }
@@ -42,34 +44,47 @@ export class Admission {
     const text = http.req.header('x-auth-token') ?? ''
     if (text === '') throw new Fault('unauthenticated', 'a token is needed, in the header X-Auth-Token')
     try {
-      return authenticate(context, text) ?? this.#foreign(text, http)
-    } catch (error) {
-      throw this.#counted(error, http)
+      const own = authenticate(context, text)
+      if (own) return own
+    } catch {
+      return this.#carefully(http, () => this.#again(text))
     }
+    return this.#deps.identity?.known(text) ?? this.#carefully(http, () => this.#elsewhere(text))
+  }
+
+  /** Another server may have made the token a moment ago: it is believed to be unknown only once this one has caught up. */
+  async #again(text: string): Promise<Caller> {
+    const { context, caughtUp } = this.#deps
+    // The store is away: what this server knows is all there is to say.
+    if (context.state.staleMs === undefined) await caughtUp().catch(() => undefined)
+    const own = authenticate(context, text)
+    if (!own) throw notValid()
+    return own
   }
 
   /** A token of another service. Firn's own never get there: whoever is sent one could use it. */
-  #foreign(text: string, http: HonoContext<Bindings>): Caller | Promise<Caller> {
+  async #elsewhere(text: string): Promise<Caller> {
     const { identity } = this.#deps
-    if (!identity || !foreignForm.test(text)) throw new Fault('unauthenticated', 'the token is not valid')
-    const known = identity.known(text)
-    if (known) return known
-    this.#limits.demandPatience(addressOf(http))
-    return identity.identify(text).catch((error: unknown) => {
-      throw this.#counted(error, http)
-    })
+    if (!identity || !foreignForm.test(text)) throw notValid()
+    return identity.identify(text)
   }
 
-  /** What to throw instead: a token that is not valid counts against its sender. */
-  #counted(error: unknown, http: HonoContext<Bindings>): unknown {
-    return isFault(error, 'unauthenticated') ? this.#limits.refused(addressOf(http), error) : error
+  /** Looks for a token that may be none: such a one counts against its sender, who is not served for ever. */
+  async #carefully(http: HonoContext<Bindings>, look: () => Promise<Caller>): Promise<Caller> {
+    const address = http.env?.incoming?.socket?.remoteAddress ?? ''
+    this.#limits.demandPatience(address)
+    try {
+      return await look()
+    } catch (error) {
+      throw isFault(error, 'unauthenticated') ? this.#limits.refused(address, error) : error
+    }
   }
 }
 
+const notValid = (): Fault => new Fault('unauthenticated', 'the token is not valid')
+
 /** What can be in a header of HTTP; Keystone's tokens have some 200 characters, those with certificates thousands. */
 const foreignForm = /^[\x21-\x7e]{1,8192}$/
-
-const addressOf = (http: HonoContext<Bindings>): string => http.env?.incoming?.socket?.remoteAddress ?? ''
 
 /** The caller in the project that the path names. Throws Fault('forbidden'). */
 function placed(caller: Caller, { param, admins }: PathProject, http: HonoContext<Bindings>): Caller {

@@ -26,6 +26,23 @@ describe('tokens', () => {
     expect((await ask('GET', '/v1/tokens', undefined, await token('operator'))).status).toBe(403)
   })
 
+  it('work at every server as soon as one has made them', async () => {
+    const one = await startApi()
+    const two = await startApi({}, one.store)
+    two.backend.hold()
+    const { token } = (await one.ask('POST', '/v1/tokens', { user_id: 'u', role: 'viewer' })).json
+    const asked = two.ask('GET', '/v1/whoami', undefined, token)
+    await Promise.resolve()
+    two.backend.release()
+    expect((await asked).status).toBe(200)
+    one.store.stop()
+    await Promise.resolve()
+    expect(
+      (await two.ask('GET', '/v1/whoami', undefined, `firn_${'0'.repeat(16)}_${'a'.repeat(43)}`)).status,
+    ).toBe(401)
+    expect((await two.ask('GET', '/v1/whoami', undefined, token)).status).toBe(200)
+  })
+
   it('keep the last administrator in', async () => {
     const { ask, pass } = await startApi()
     const [own] = (await ask('GET', '/v1/tokens')).json.tokens
@@ -149,7 +166,7 @@ describe('requests of one token', () => {
     }
     const trove = await asked('/v1.0/p1/backups')
     expect([trove.status, trove.headers.get('retry-after')]).toEqual([413, '10'])
-    expect(trove.json).toEqual({
+    expect(trove.json).toMatchObject({
       overLimit: { code: 413, message: expect.any(String), retryAfter: '10' },
     })
     expect((await asked('/v1/jobs', other)).status).toBe(200)
