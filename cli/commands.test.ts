@@ -82,6 +82,20 @@ describe('tables', () => {
     )
   })
 
+  it('of jobs with a cron pattern, and of how often they fire', async () => {
+    const more = { firn: { pattern: '30 2 * * *', count: 5 }, job_schedule: {} }
+    const once = { firn: { count: 1 }, job_schedule: { schedule_date: '2027-01-31T00:00:00' } }
+    server.json('GET /v1/jobs', {
+      jobs: [
+        { ...jobs[0], ...more },
+        { ...jobs[0], ...once },
+      ],
+    })
+    const { stdout } = await call('job ls')
+    expect(stdout).toContain(' cron 30 2 * * *, 5 times ')
+    expect(stdout).toContain(' at 2027-01-31T00:00:00, 1 time ')
+  })
+
   it('of clients, sessions, sets, backups, tokens and what lies in a backup', async () => {
     server.json('GET /v1/clients', {
       clients: [

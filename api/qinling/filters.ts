@@ -22,11 +22,17 @@ const comparisons: Readonly<Record<string, Comparison>> = {
   has: (shown, wanted) => shown.includes(wanted),
 }
 
-/** `op:value` of one field; without an op, what equals the whole text. Null is an empty text. */
+/** A text of a document; what is none, like null, is an empty one. */
+export const textIn = (document: Readonly<Record<string, unknown>>, field: string): string => {
+  const value = document[field]
+  return typeof value === 'string' ? value : ''
+}
+
+/** `op:value` of one field; without an op, what equals the whole text. */
 function filterOf(field: string, text: string): Filter {
   const [, op = 'eq', wanted = text] = /^(eq|neq|in|nin|gte?|lte?|has):(.*)$/s.exec(text) ?? []
   const passes = comparisons[op]
-  return (document) => passes?.(String(document[field] ?? ''), wanted) ?? false
+  return (document) => passes?.(textIn(document, field), wanted) ?? false
 }
 
 export const filterText = z.string().max(4096).optional().meta({

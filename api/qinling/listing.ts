@@ -2,6 +2,7 @@ import type { JsonObject } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
 import { inTurns } from '../freezer/turns.ts'
 import type { Ask } from '../route.ts'
+import { textIn } from './filters.ts'
 
 /** A list that takes longer than this is of no use to anybody. Milliseconds. */
 const listMs = 30_000
@@ -50,7 +51,7 @@ export function* valuesIn<T>(
 export const inOrder = (shown: JsonObject[], projects: readonly string[]): JsonObject[] =>
   projects.length < 2
     ? shown
-    : shown.toSorted((a, b) => compare(String(a['created_at']), String(b['created_at'])))
+    : shown.toSorted((a, b) => compare(textIn(a, 'created_at'), textIn(b, 'created_at')))
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 

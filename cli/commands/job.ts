@@ -13,8 +13,16 @@ import { runsShown } from '../views/runs.ts'
 const idOf = (job: unknown): string => text(job, 'job_id')
 const JOB = { name: 'JOB', help: 'its id' } as const
 
-/** The trigger of a schedule, in the fields' own words. */
-export function triggerOf(schedule: unknown): string {
+/** When a job or session is due, in the words of its own document: `cron 30 2 * * *, 5 times`. */
+export function dueOf(document: unknown, schedule: string): string {
+  const pattern = text(document, 'firn', 'pattern')
+  const count = text(document, 'firn', 'count')
+  const trigger = pattern === '' ? triggerOf(at(document, schedule)) : `cron ${pattern}`
+  return count === '' ? trigger : `${trigger}, ${count} ${count === '1' ? 'time' : 'times'}`
+}
+
+/** The trigger fields of a schedule, in their own words. */
+function triggerOf(schedule: unknown): string {
   const date = text(schedule, 'schedule_date')
   if (date !== '') return `at ${date}`
   const interval = text(schedule, 'schedule_interval')
@@ -49,7 +57,7 @@ const shown = ({ paint }: Output): Shown<Document> => ({
     { title: 'JOB', cell: idOf },
     { title: 'CLIENT', cell: clientOf, shrinks: true },
     { title: 'ACTIONS', cell: actionsOf, shrinks: true },
-    { title: 'SCHEDULE', cell: (job) => triggerOf(job['job_schedule']), shrinks: true },
+    { title: 'SCHEDULE', cell: (job) => dueOf(job, 'job_schedule'), shrinks: true },
     { title: 'STATUS', cell: statusOf },
     { title: 'RESULT', cell: resultOf, style: (job, cell) => paintState(resultOf(job), paint)(cell) },
     { title: 'DESCRIPTION', cell: (job) => text(job, 'description'), shrinks: true },
@@ -104,7 +112,7 @@ const get: Command = {
         ['description', text(job, 'description')],
         ['client', clientOf(job)],
         ['session', text(job, 'session_id')],
-        ['schedule', triggerOf(job['job_schedule'])],
+        ['schedule', dueOf(job, 'job_schedule')],
         ['status', statusOf(job)],
         ['result', resultOf(job)],
         ['started', formatInstant(at(job, 'job_schedule', 'time_started'))],

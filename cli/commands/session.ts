@@ -10,7 +10,7 @@ import { formatInstant } from '../render/format.ts'
 import { KEY_OPTION, keyOf } from '../runs.ts'
 import { newestTag, watchSet } from '../sets.ts'
 import { tagOf } from '../views/sets.ts'
-import { removeEach, triggerOf } from './job.ts'
+import { dueOf, removeEach } from './job.ts'
 
 const idOf = (session: unknown): string => text(session, 'session_id')
 const SESSION = { name: 'SESSION', help: 'its id' } as const
@@ -31,7 +31,7 @@ const shown = ({ paint }: Output): Shown<Document> => ({
       style: (session, cell) => paintState(text(session, 'result'), paint)(cell),
     },
     { title: 'STARTED', cell: (session) => formatInstant(session['time_start']) },
-    { title: 'SCHEDULE', cell: (session) => triggerOf(session['schedule']), shrinks: true },
+    { title: 'SCHEDULE', cell: (session) => dueOf(session, 'schedule'), shrinks: true },
     { title: 'HOLD-OFF', cell: (session) => `${text(session, 'hold_off')} s`, wide: true, align: 'right' },
     { title: 'ENDED', cell: (session) => formatInstant(session['time_end']), wide: true },
   ],
@@ -64,7 +64,7 @@ const get: Command = {
       ...out.details([
         ['session', idOf(session)],
         ['description', text(session, 'description')],
-        ['schedule', triggerOf(session['schedule'])],
+        ['schedule', dueOf(session, 'schedule')],
         ['hold-off', `${text(session, 'hold_off')} s`],
         ['tag', text(session, 'session_tag')],
         ['status', text(session, 'status')],

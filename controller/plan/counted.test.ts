@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { at, noon } from '../../test/support/builders.ts'
 import { later, type Instant } from '../../core/clock.ts'
-import type { Plan, ScheduleFields } from '../../core/job.ts'
+import type { Plan } from '../../core/job.ts'
 import { checkSchedule, claimDue, replan, unplanned, type Claim } from './schedule.ts'
 
 const minuteMs = 60_000
@@ -146,7 +146,7 @@ describe('firn.count', () => {
       { schedule_interval: '1 hours' },
       { schedule_hour: '3' },
       { schedule_interval: 'continuous' },
-    ] as ScheduleFields[])
+    ])
       expect(checkSchedule(fields, { count: 2 })).toEqual(fields)
     expect(checkSchedule({ schedule_date: '2027-02-01T00:00:00' }, { count: 1 })).toBeDefined()
   })

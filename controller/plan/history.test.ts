@@ -55,6 +55,12 @@ describe('a run whose job was deleted', () => {
     expect(isForgotten(over, later(noon, 25 * hourMs))).toBe(true)
   })
 
+  it('is kept for a month when it called a function', () => {
+    const called = { ...over, function: { version: 0 } }
+    expect(isForgotten(called, later(noon, 29 * 24 * hourMs))).toBe(false)
+    expect(isForgotten(called, later(noon, 31 * 24 * hourMs))).toBe(true)
+  })
+
   it('is kept as long as it is open', () => {
     expect(isForgotten(aRun({ state: states.running() }), later(noon, 25 * hourMs))).toBe(false)
   })

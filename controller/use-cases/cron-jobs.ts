@@ -16,7 +16,7 @@ import { instantOf } from '../plan/dates.ts'
 import { cronFields } from '../plan/fields.ts'
 import { unchanged, type Stored } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
-import { checkInput, lookUp, movedTo, placeOf } from './functions.ts'
+import { checkInput, lookUp, movedTo, placeAsked, placeOf } from './functions.ts'
 import { isServerRun, mergedExtensions, withJobPlan } from './job-planning.ts'
 import { commitJob, existingJob } from './jobs.ts'
 import { retrying } from './retrying.ts'
@@ -229,7 +229,7 @@ function withPattern(job: Job, pattern: string | undefined): Job {
   return { ...job, schedule: Object.fromEntries(bounds), ...(firn ? { firn } : {}) }
 }
 
-/** Another input may name another client; as long as there is no action to ask, it stays where it is. */
+/** Another input may name another client; where nothing does, the job stays where it is. */
 function withCall(context: Context, job: Job, input: string | undefined): Job {
   if (input === undefined) return job
   if (!job.function) throw badField('function_input', 'the job has actions of its own, which take none')
@@ -237,5 +237,5 @@ function withCall(context: Context, job: Job, input: string | undefined): Job {
   const changed = { ...job, function: { ...job.function, input } }
   const found = lookUp(context, job.project, changed.function)
   if ('missing' in found) return changed
-  return movedTo(changed, placeOf(context, job.project, found.action.value, input, 'function_input'))
+  return movedTo(changed, placeAsked(context, job.project, found.action.value, input, 'function_input'))
 }

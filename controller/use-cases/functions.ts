@@ -142,24 +142,36 @@ function placeSaid({ extra }: JobAction, input: string | undefined, field: strin
 }
 
 /**
- * Where a call is to run: on the `client_id` of its input, else on the action's `firn.client_id` or `firn.client_selector`, else on
- * the project's only client with an agent. Throws Fault('bad_request') naming `field` when none of them says, or the client
- * has no agent.
+ * Where a call is to run, as its input or the action says; undefined when neither does. Throws Fault('bad_request') naming
+ * `field` when that client has no agent.
  */
-export function placeOf(
+export function placeAsked(
   { state }: Lookups,
   project: ProjectId,
   action: JobAction,
   input: string | undefined,
   field: string,
-): Place {
+): Place | undefined {
   const said = placeSaid(action, input, field)
-  if (said) {
-    if ('client' in said && !isEnrolled(state.get('client', project, said.client)?.value))
-      throw badField(`${field}.client_id`, `${said.client} has no enrolled agent`)
-    return said
-  }
-  const clients = [...state.of('client', project)].filter(({ value }) => isEnrolled(value))
+  if (said && 'client' in said && !isEnrolled(state.get('client', project, said.client)?.value))
+    throw badField(`${field}.client_id`, `${said.client} has no enrolled agent`)
+  return said
+}
+
+/**
+ * Where a call is to run: on the `client_id` of its input, else on the action's `firn.client_id` or `firn.client_selector`, else on
+ * the project's only client with an agent. Throws Fault('bad_request') naming `field` when none of them says.
+ */
+export function placeOf(
+  context: Lookups,
+  project: ProjectId,
+  action: JobAction,
+  input: string | undefined,
+  field: string,
+): Place {
+  const said = placeAsked(context, project, action, input, field)
+  if (said) return said
+  const clients = [...context.state.of('client', project)].filter(({ value }) => isEnrolled(value))
   const [only] = clients
   if (only && clients.length === 1) return { client: only.value.id }
   throw badField(

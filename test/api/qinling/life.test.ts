@@ -335,6 +335,8 @@ describe('changing a job', () => {
     await w.enrolled('n2')
     expect((await change(w, id, { function_input: '{"client_id": "n2"}' })).status).toBe(202)
     expect(w.context.state.get('job', 'p1', w.actionId(id))?.value.client).toBe('n2')
+    expect((await change(w, id, { function_input: '' })).status).toBe(202)
+    expect(w.context.state.get('job', 'p1', w.actionId(id))?.value.client).toBe('n2')
   })
 })
 
