@@ -1,7 +1,7 @@
 // What answers that are no good mean: the one place that knows HTTP statuses and errors of connections.
 import type { IncomingHttpHeaders } from 'node:http'
 import { EXIT, Failure } from './failure.ts'
-import { text } from './json.ts'
+import { object, text } from './json.ts'
 
 /** An answer as it came. */
 export interface Answer {
@@ -66,9 +66,12 @@ function bodyOf(content: string): unknown {
   }
 }
 
-/** Problem documents, Freezer's errors and its 401. */
+/** Problem documents, Freezer's errors and its 401, and Trove's, whose one key names the kind of error. */
 const wordsOf = (body: unknown): string =>
-  text(body, 'detail') || text(body, 'description') || text(body, 'error', 'message') || text(body, 'title')
+  text(body, 'detail') ||
+  text(body, 'description') ||
+  text(Object.values(object(body))[0], 'message') ||
+  text(body, 'title')
 
 const isJson = ({ headers }: Answer) => /json/i.test(headers['content-type'] ?? '')
 

@@ -13,7 +13,7 @@ export const GROUPS: readonly (readonly [title: string, names: readonly string[]
   ['Plan and start work', ['job', 'session']],
   ['Follow work', ['run', 'set', 'events']],
   ['Use backups', ['backup']],
-  ['Administer', ['client', 'token']],
+  ['Administer', ['client', 'instance', 'token']],
   ['This command line', ['config', 'whoami', 'completion']],
 ]
 

@@ -5,6 +5,7 @@ import { clientCommands } from './client.ts'
 import { completionCommand } from './completion.ts'
 import { configCommands } from './config.ts'
 import { eventCommands } from './events.ts'
+import { instanceCommands } from './instance.ts'
 import { jobCommands } from './job.ts'
 import { launchers } from './launch.ts'
 import { runCommands } from './run.ts'
@@ -22,6 +23,7 @@ const all: readonly (Command | Launcher)[] = [
   ...eventCommands,
   ...backupCommands,
   ...clientCommands,
+  ...instanceCommands,
   ...tokenCommands,
   ...configCommands,
   ...whoamiCommands,
