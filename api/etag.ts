@@ -28,6 +28,7 @@ export const etagHeader = (stored: Read): { readonly etag: string } => ({ etag: 
 export const matchHeaders: Readonly<Record<string, string>> = {
   'If-Match':
     'ETags that the document may have (of an earlier answer), or `*`: else nothing is changed and the answer is 412',
+  'If-None-Match': '`*`: only if there is no such document yet; else the answer is 412',
 }
 
 /** Entity tags of ours are short; more than a few make no sense. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { actionId } from '../../core/ids.ts'
 import { createAction, patchAction, removeAction, replaceAction } from '../../controller/use-cases/actions.ts'
-import { etagHeader, expectationOf } from '../etag.ts'
+import { etagHeader, expectationOf, matchHeaders } from '../etag.ts'
 import { operation } from '../operation.ts'
 import type { Ask, Route } from '../route.ts'
 import { actionChangeForm, actionForm } from './action-document.ts'
@@ -52,6 +52,7 @@ export function actionRoutes(group: Group): Route[] {
     }),
     operation({
       ...spec(group, 'putAction', 'Store an action under this id, or replace the one that has it'),
+      headers: matchHeaders,
       ...{ ...changes, method: 'POST', path: one, body: actionForm, answers: { 201: changed('action_id') } },
       answer: async (ask, input) => {
         const { context } = ask.served
@@ -64,6 +65,7 @@ export function actionRoutes(group: Group): Route[] {
     }),
     operation({
       ...spec(group, 'changeAction', 'Change what is sent of a stored action'),
+      headers: matchHeaders,
       ...{ ...changes, method: 'PATCH', path: one, body: actionChangeForm },
       answers: { 200: changed('action_id') },
       answer: async (ask, input) => {
@@ -75,6 +77,7 @@ export function actionRoutes(group: Group): Route[] {
     }),
     operation({
       ...spec(group, 'deleteAction', 'Delete a stored action; jobs keep what they have of it'),
+      headers: matchHeaders,
       ...{ ...changes, method: 'DELETE', path: one, answers: { 204: 'nothing' } },
       answer: async (ask) => {
         const { actionId: id } = actionOf(ask, version).value

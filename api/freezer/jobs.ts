@@ -10,7 +10,7 @@ import {
   replaceJob,
   type JobFields,
 } from '../../controller/use-cases/jobs.ts'
-import { etagHeader, expectationOf } from '../etag.ts'
+import { etagHeader, expectationOf, matchHeaders } from '../etag.ts'
 import { refusal } from '../fields.ts'
 import { operation } from '../operation.ts'
 import type { Ask, Route } from '../route.ts'
@@ -65,6 +65,7 @@ export function jobRoutes(group: Group): Route[] {
     }),
     operation({
       ...spec(group, 'putJob', 'Create a job under this id, or replace the whole one that has it'),
+      headers: matchHeaders,
       ...{ ...changes, method: 'POST', path: one, body: jobForm, answers: { 201: changed('job_id') } },
       answer: async (ask, input) => {
         const { context } = ask.served
@@ -77,6 +78,7 @@ export function jobRoutes(group: Group): Route[] {
     }),
     operation({
       ...spec(group, 'changeJob', 'Change what is sent of a job: objects are merged, arrays replaced'),
+      headers: matchHeaders,
       ...{ ...changes, method: 'PATCH', path: one, body: jobChangeForm, answers: { 200: changed('job_id') } },
       answer: async (ask, input) => {
         const { id } = jobOf(ask, version).value
@@ -89,6 +91,7 @@ export function jobRoutes(group: Group): Route[] {
     }),
     operation({
       ...spec(group, 'deleteJob', 'Delete a job; it leaves its session'),
+      headers: matchHeaders,
       ...{ ...changes, method: 'DELETE', path: one, answers: { 204: 'nothing' } },
       answer: async (ask) => {
         await removeJob(ask.served.context, ask.caller, jobOf(ask, version).value.id, expectationOf(ask))

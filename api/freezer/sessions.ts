@@ -12,7 +12,7 @@ import {
   removeSession,
   replaceSession,
 } from '../../controller/use-cases/sessions.ts'
-import { etagHeader, expectationOf } from '../etag.ts'
+import { etagHeader, expectationOf, matchHeaders } from '../etag.ts'
 import { EdgeFault } from '../faults.ts'
 import { documentOf } from '../fields.ts'
 import { operation } from '../operation.ts'
@@ -85,6 +85,7 @@ function documentRoutes(group: Group): Route[] {
     }),
     operation({
       ...spec(group, 'putSession', 'Create a session under this id, or replace the one that has it'),
+      headers: matchHeaders,
       ...{
         ...changes,
         method: 'POST',
@@ -109,6 +110,7 @@ function documentRoutes(group: Group): Route[] {
         'changeSession',
         'Change what is sent of a session; its jobs get a changed schedule, too',
       ),
+      headers: matchHeaders,
       ...{
         ...changes,
         method: 'PATCH',
@@ -120,6 +122,7 @@ function documentRoutes(group: Group): Route[] {
     }),
     operation({
       ...spec(group, 'deleteSession', 'Delete a session; its jobs leave it and are stopped'),
+      headers: matchHeaders,
       ...{ ...changes, method: 'DELETE', path: one, answers: { 204: 'nothing' } },
       answer: async (ask) => {
         const { id } = sessionOf(ask, version).value
