@@ -21,7 +21,7 @@ async function scripted(cacheMs = 60_000) {
     ...{ password: 'secret', own: 0, lastsMs: 3_600_000 },
   }
   const at = (ms: number) => new Date(time.now() + ms).toISOString()
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let text = ''
     for await (const chunk of request) text += chunk
     if (request.method === 'POST') {
@@ -47,7 +47,8 @@ async function scripted(cacheMs = 60_000) {
         expires_at: at(script.lastsMs),
       },
     })
-  })
+  }
+  const server = createServer((request, response) => void answer(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const keystone = new Keystone({

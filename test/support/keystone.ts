@@ -2,7 +2,7 @@
 // file in a temporary folder: `await using keystone = await startKeystone()`.
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
@@ -15,12 +15,6 @@ import { tempDir, type TempDir } from './temp.ts'
 type Loose = any
 
 const bin = path.join(import.meta.dirname, '../../.tools/clients/bin')
-
-/** Why there can be no Keystone, or undefined. */
-export const whyNoKeystone = (): string | undefined =>
-  existsSync(path.join(bin, 'keystone-wsgi-public'))
-    ? undefined
-    : 'Keystone is not there; node scripts/clients.mjs unpacks it'
 
 /** Passwords are all this: it listens on loopback and is gone after the test. */
 export const password = 'only-for-tests'
