@@ -1,10 +1,10 @@
 import type { Json, JsonObject } from '../../core/action.ts'
 import type { Job } from '../../core/job.ts'
 import { mask } from '../../controller/use-cases/secret-fields.ts'
-import { containsAny, holds, type Pair, type Search } from './search.ts'
+import { containsAny, type Pair, type Search } from './search.ts'
 import type { Seen } from './shown.ts'
 import { events, results, statuses } from './schedule-document.ts'
-import { statusOf } from './standing.ts'
+import { standsOpen, statusOf } from './standing.ts'
 
 /*
  * A search over jobs looks at what is stored first: making the views of a hundred thousand jobs takes longer than everything else.
@@ -57,9 +57,3 @@ export function quickLook(seen: Seen, search: Search): (job: Job) => false | und
 
 const stands = (seen: Seen, job: Job, pair: Pair): boolean =>
   known[pair.key]?.(seen, job) === pair.value || standsOpen(job, pair)
-
-/** Whether a pair stands in what users may write as they like. */
-const standsOpen = ({ actions, schedule, firn }: Job, pair: Pair): boolean =>
-  actions.some(({ freezer, extra }) => holds(freezer, pair) || (extra !== undefined && holds(extra, pair))) ||
-  holds(schedule as JsonObject, pair) ||
-  (firn !== undefined && holds(firn, pair))

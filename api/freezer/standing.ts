@@ -5,7 +5,7 @@ import type { Run } from '../../core/run.ts'
 import { isServerRun } from '../../controller/use-cases/job-planning.ts'
 import { Unfinished } from '../../controller/use-cases/unfinished.ts'
 import { some } from '../fields.ts'
-import { holds, notCompleted } from './search.ts'
+import { holds, notCompleted, type Pair } from './search.ts'
 import { resultOf, secondsOf, type Seen } from './shown.ts'
 
 /*
@@ -28,13 +28,14 @@ export function statusOf(seen: Seen, job: Job): string {
 export const unfinishedJobs = (seen: Seen): Unfinished =>
   new Unfinished(
     seen.state,
-    (job) =>
-      statusOf(seen, job) === notCompleted.value ||
-      job.actions.some(
-        ({ freezer, extra }) =>
-          holds(freezer, notCompleted) || (extra !== undefined && holds(extra, notCompleted)),
-      ),
+    (job) => statusOf(seen, job) === notCompleted.value || standsOpen(job, notCompleted),
   )
+
+/** Whether a pair stands in what users may write as they like. */
+export const standsOpen = ({ actions, schedule, firn }: Job, pair: Pair): boolean =>
+  actions.some(({ freezer, extra }) => holds(freezer, pair) || (extra !== undefined && holds(extra, pair))) ||
+  holds(schedule as JsonObject, pair) ||
+  (firn !== undefined && holds(firn, pair))
 
 /** What a scheduler of its own says; before it has said anything, nothing has happened. */
 function reportOf({ reported, createdAt }: Job): JsonObject {

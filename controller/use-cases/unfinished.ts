@@ -5,7 +5,7 @@ import { isEnrolled } from '../../core/select.ts'
 import type { Stored } from '../state/documents.ts'
 import { mentionsOf, scoped } from '../state/indexes.ts'
 import type { State } from '../state/state.ts'
-import { comparePlaces, placeOf, type Place } from './timeline.ts'
+import { placeOf, type Place } from './timeline.ts'
 
 /**
  * The jobs of each client that are not over, in order of creation: kept up with every change of the state, so that the poll
@@ -29,16 +29,21 @@ export class Unfinished {
     })
   }
 
-  /** Jobs that mention a client and are not over, after the first so many. They may come and go meanwhile. */
-  *of(project: string, client: string, skip = 0): IterableIterator<Stored<Job>> {
+  /** Jobs that mention a client and are not over, in order of creation. They may come and go meanwhile. */
+  *of(project: string, client: string): IterableIterator<Stored<Job>> {
     const list = scoped(project, client)
     let last: Place | undefined
-    for (let at = skip; ; at++) {
+    // Those of one moment: which of them come before which cannot be told from it.
+    const met = new Set<string>()
+    for (let index = 0; ; index++) {
       const places = this.#lists.get(list) ?? []
-      if (last && places[at - 1] !== last) at = indexAfter(places, last)
-      last = places[at]
-      if (!last) return
-      const stored = this.#state.get('job', project, last.id)
+      if (last && places[index - 1] !== last) index = goneOn(places, last, met)
+      const place = places[index]
+      if (!place) return
+      if (place.at !== last?.at) met.clear()
+      met.add(place.id)
+      last = place
+      const stored = this.#state.get('job', project, place.id)
       if (stored) yield stored
     }
   }
@@ -72,30 +77,41 @@ export class Unfinished {
     if (!places) return void this.#lists.set(list, [place])
     const last = places.at(-1)
     // Nearly always: jobs come in the order in which they are made.
-    if (!last || comparePlaces(last, place) < 0) return void places.push(place)
-    const at = indexAfter(places, place)
-    if (places[at - 1]?.id !== place.id) places.splice(at, 0, place)
+    if (!last || last.at < place.at) places.push(place)
+    else if (indexIn(places, place) < 0) places.splice(firstAfter(places, place.at), 0, place)
   }
 
   #drop(list: string, place: Place): void {
     const places = this.#lists.get(list) ?? []
-    const at = indexAfter(places, place) - 1
-    if (places[at]?.id === place.id) places.splice(at, 1)
+    const index = indexIn(places, place)
+    if (index >= 0) places.splice(index, 1)
     if (places.length === 0) this.#lists.delete(list)
   }
 }
 
 const isOpen = ({ state }: Run): boolean => state.is !== 'finished'
 
-/** The first index whose place comes after `place`. */
-function indexAfter(places: readonly Place[], place: Place): number {
+/** The first index whose place is of a later moment. Those of one moment stand in the order in which they came. */
+function firstAfter(places: readonly Place[], at: number): number {
   let low = 0
   let high = places.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    const here = places[middle]
-    if (here && comparePlaces(here, place) <= 0) low = middle + 1
+    if ((places[middle]?.at ?? at) <= at) low = middle + 1
     else high = middle
   }
   return low
+}
+
+function indexIn(places: readonly Place[], { at, id }: Place): number {
+  for (let index = firstAfter(places, at) - 1; places[index]?.at === at; index--)
+    if (places[index]?.id === id) return index
+  return -1
+}
+
+/** Where to go on after a place when others, or it, have come or gone. */
+function goneOn(places: readonly Place[], { at }: Place, met: ReadonlySet<string>): number {
+  let index = firstAfter(places, at - 1)
+  while (places[index]?.at === at && met.has(places[index]?.id ?? '')) index++
+  return index
 }
