@@ -39,8 +39,8 @@ function idOf(ask: Ask) {
 const placeOf =
   (ask: Ask) =>
   (backup: InstanceBackup): Place => [
-    -progressOf(ask.served.context, backup).updatedAt,
-    -backup.createdAt,
+    -Number(progressOf(ask.served.context, backup).updatedAt),
+    -Number(backup.createdAt),
     backup.id,
   ]
 

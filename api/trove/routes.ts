@@ -16,7 +16,7 @@ const versionForm = z.object({
 })
 
 /** The version of the API, as Trove tells it without a token. */
-export const troveVersion = (origin: string): z.infer<typeof versionForm> => ({
+const troveVersion = (origin: string): z.infer<typeof versionForm> => ({
   ...{ id: 'v1.0', status: 'CURRENT', updated: '2012-08-01T00:00:00Z' },
   links: [{ rel: 'self', href: `${origin}/v1.0/` }],
 })

@@ -3,7 +3,7 @@ import { z } from 'zod'
 const lengthMax = 255
 
 /** Trove counts characters, not UTF-16 units. */
-const isShort = (text: string): boolean => text.length <= lengthMax || [...text].length <= lengthMax
+const isShort = (text: string): boolean => text.length <= lengthMax || Array.from(text).length <= lengthMax
 
 /** One line with an ASCII letter or digit in it: that is Trove's rule, so a name in another script alone is refused. */
 const namePattern = /^.*[0-9a-zA-Z].*$/

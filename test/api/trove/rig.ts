@@ -11,7 +11,7 @@ import {
   type InstanceBackupId,
 } from '../../../core/ids.ts'
 import type { Instance, InstanceBackup, InstanceTemplate } from '../../../core/instance.ts'
-import { put, ref } from '../../../controller/state/documents.ts'
+import { put } from '../../../controller/state/documents.ts'
 import { aBackup } from '../../support/builders.ts'
 import { project, startApi, type Answer, type Api } from '../harness.ts'
 
@@ -111,9 +111,5 @@ async function nodeIs(api: Api, templates: readonly InstanceTemplate[]): Promise
     puts: [put('client', project, node, { ...client, agent })],
   })
 }
-
-/** Takes a record away, as when its data is gone. */
-export const drop = (api: Api, { project: of, id }: InstanceBackup): Promise<number> =>
-  api.context.state.commit({ requires: [], puts: [], deletes: [ref('instance_backup', of, id)] })
 
 export const otherProject = projectId('p2')
