@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { State } from '../../../controller/state/state.ts'
+import { eventually } from '../../support/eventually.ts'
 import { noUuid, startWorld, time, type World } from './world.ts'
 
 /** As the command line sends it. */
@@ -55,7 +57,9 @@ describe('the status of a job', () => {
     for (const state of ['cancelled', 'done'] as const) {
       const { id } = await inState[state](w)
       for (const body of [{}, { name: 'x' }, { pattern: '@daily' }, { status: 'paused' }])
-        expect((await w.q('PUT', `/jobs/${id}`, body)).json.faultstring).toContain(`is ${state}`)
+        expect((await w.q('PUT', `/jobs/${id}`, body)).json.faultstring).toBe(
+          `job ${id} is ${state} and cannot be changed`,
+        )
     }
   })
 })
@@ -195,6 +199,21 @@ describe('firing', () => {
     await w.look(id)
     await w.look(id)
     expect(await w.firings(id)).toHaveLength(1)
+  })
+
+  it('happens once where two servers look at the same moment', async () => {
+    const w = await startWorld()
+    const { id, next_execution_time: next } = await w.job({ count: 5 })
+    const backend = w.store.backend()
+    const other = new State(backend, w.context.clock)
+    await eventually(() => other.loaded)
+    w.until(next)
+    await Promise.all([w.look(id), w.lookAs({ ...w.context, state: other }, id), w.look(id)])
+    await w.context.state.catchUp()
+    expect(await w.firings(id)).toHaveLength(1)
+    expect((await w.q('GET', `/jobs/${id}`)).json.count).toBe(4)
+    await other[Symbol.asyncDispose]()
+    await backend[Symbol.asyncDispose]()
   })
 
   it('passes over a slot at which the last one still runs, and does not count it', async () => {

@@ -2,6 +2,7 @@
 import { uuidOf } from '../../../core/ids.ts'
 import { put } from '../../../controller/state/documents.ts'
 import { Schedules } from '../../../controller/reconcile/schedules.ts'
+import type { Context } from '../../../controller/use-cases/context.ts'
 import type { Result } from '../../../core/run.ts'
 import { startApi, type Answer, type Api, type Loose } from '../harness.ts'
 
@@ -12,6 +13,8 @@ export interface World extends Api {
   readonly until: (at: string | number) => void
   /** Lets the leader look at a job until nothing of it is due; runs that this starts are still open. */
   readonly look: (uuid: string) => Promise<void>
+  /** As `look`, with the state of another server. */
+  readonly lookAs: (context: Context, uuid: string) => Promise<void>
   /** Moves the clock to when a job fires next, and lets it, and its run end. Gives the job after it. */
   readonly fire: (uuid: string) => Promise<Loose>
   /** Ends what is open. */
@@ -44,9 +47,9 @@ export async function startWorld(): Promise<World> {
     return uuidOf(made.json.action_id)
   }
   const leadership = api.store.leadership()
-  const schedules = new Schedules({ context: api.context, epoch: () => leadership.epoch() })
   const until: World['until'] = (at) => api.pass(Number(new Date(at)) - api.now())
-  const look: World['look'] = async (uuid) => {
+  const lookAs: World['lookAs'] = async (context, uuid) => {
+    const schedules = new Schedules({ context, epoch: () => leadership.epoch() })
     const job = [...api.context.state.all('job')].find(({ value }) => uuidOf(value.id) === uuid)
     if (!job) throw new Error(`no job ${uuid}`)
     for (let looks = 0; looks < 10; looks++) {
@@ -55,6 +58,7 @@ export async function startWorld(): Promise<World> {
     }
     throw new Error('there is no end of what is due')
   }
+  const look = (uuid: string) => lookAs(api.context, uuid)
   const endRuns: World['endRuns'] = async (result = 'success') => {
     for (const { value } of [...api.context.state.where('run', 'open', '*')]) {
       const state = { is: 'finished', attempt: 1, result, at: api.now() } as const
@@ -64,7 +68,7 @@ export async function startWorld(): Promise<World> {
   }
   const shown = async (uuid: string) => (await q('GET', `/jobs/${uuid}`)).json
   return {
-    ...{ ...api, until, look, endRuns },
+    ...{ ...api, until, look, lookAs, endRuns },
     q,
     saved,
     async fire(uuid) {

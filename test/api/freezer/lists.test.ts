@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { smallJob, startApi, type Loose } from './harness.ts'
+import { smallJob, startApi, type Loose } from '../harness.ts'
 
 const ids = (answer: { json: Loose }): string[] => answer.json.jobs.map((job: Loose) => job.job_id)
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { smallJob, startApi } from './harness.ts'
+import { smallJob, startApi } from '../harness.ts'
 
 describe('creating a job', () => {
   it('gives it an id and shows it with its defaults', async () => {

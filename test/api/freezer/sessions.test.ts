@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { smallJob, startApi, type Api } from './harness.ts'
+import { smallJob, startApi, type Api } from '../harness.ts'
 
 const withJobs = async (api: Api, ...clients: string[]) => {
   await api.ask('POST', '/v1/sessions/s', { schedule: {}, session_tag: 0, hold_off: 60, team: 'web' })
