@@ -12,6 +12,7 @@ const up: Launcher = {
   details: [
     'Data survives a stop and a new start. What crashes is started again, after pauses that grow; when one process ends',
     'five times within a minute, all is stopped and the exit code is 1. Ctrl-C stops everything that was started.',
+    'The first agent looks after a database, orders, made at the first start, and may restore it into new ones.',
   ].join('\n'),
   args: [],
   options: [
