@@ -1,7 +1,7 @@
 import type { FunctionCall, JsonObject } from '../../core/action.ts'
 import { isoOf, type Instant } from '../../core/clock.ts'
 import { badField, Fault, isFault } from '../../core/fault.ts'
-import { jobId, type JobId } from '../../core/ids.ts'
+import { jobId, uuidOf, type JobId } from '../../core/ids.ts'
 import type { Job, ScheduleFields } from '../../core/job.ts'
 import {
   checkCron,
@@ -173,7 +173,7 @@ export async function changeCronJob(
     const before = existingJob(context, caller, id)
     const job = before.value
     const form = cronFormOf(job)
-    if (!form) throw new Fault('not_found', `no job ${id}`)
+    if (!form) throw new Fault('not_found', `no job ${uuidOf(id)}`)
     const set = checkedChange(context, job, form, change)
     if (isNothing(job, change)) return before
     const { plan: _, ...kept } = withCall(context, withPattern(job, change.pattern), change.input)
@@ -202,7 +202,7 @@ function checkedChange(
   const now = clock.now()
   const standing = standingOf(job)
   if (standing === 'done' || standing === 'cancelled')
-    throw new Fault('bad_request', `job ${job.id} is ${standing} and cannot be changed`)
+    throw new Fault('bad_request', `job ${uuidOf(job.id)} is ${standing} and cannot be changed`)
   if (pattern !== undefined) {
     if (form.is === 'once') throw badField('pattern', 'a job that runs once has none')
     checkCron(pattern, now)

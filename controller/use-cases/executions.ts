@@ -1,6 +1,6 @@
 import type { FunctionCall } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
-import { manualSlot, type RunId } from '../../core/ids.ts'
+import { manualSlot, uuidOf, type RunId } from '../../core/ids.ts'
 import type { Run } from '../../core/run.ts'
 import { ref, unchanged, type Stored } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
@@ -79,8 +79,9 @@ export async function removeRun(
 ): Promise<void> {
   await retrying(context, async () => {
     const run = context.state.get('run', project, id)
-    if (!run) throw new Fault('not_found', `no run ${id}`)
-    if (run.value.state.is !== 'finished') throw new Fault('forbidden', `run ${id} is not finished`)
+    if (!run) throw new Fault('not_found', `no execution ${uuidOf(id)}`)
+    if (run.value.state.is !== 'finished')
+      throw new Fault('forbidden', `execution ${uuidOf(id)} has not ended`)
     await context.state.commit({
       requires: [unchanged('run', project, id, run)],
       puts: [],

@@ -2,6 +2,7 @@ import type { FunctionCall, JobAction, Json, JsonObject } from '../../core/actio
 import { badField, Fault, isFault } from '../../core/fault.ts'
 import {
   clientId,
+  uuidOf,
   uuidOfName,
   type ActionId,
   type ClientId,
@@ -37,13 +38,13 @@ export function lookUp({ state }: Lookups, project: ProjectId, call: FunctionCal
   if (call.alias !== undefined && !alias) return missing(call, 'alias_missing', `no alias ${call.alias}`)
   const id = alias?.value.action ?? call.action
   const action = id === undefined ? undefined : state.get('action', project, id)
-  if (!action) return missing(call, 'function_missing', `no function ${id ?? ''}`.trim())
+  if (!action) return missing(call, 'function_missing', `no function ${uuidOf(id ?? '')}`)
   const version = call.version === 0 ? (alias?.value.version ?? 0) : call.version
   if (version !== 0 && version !== action.value.version)
     return missing(
       call,
       'version_missing',
-      `function ${action.value.actionId} has version ${action.value.version} only, not ${version}`,
+      `function ${uuidOf(action.value.actionId)} has version ${action.value.version} only, not ${version}`,
     )
   const found = { ...call, action: action.value.actionId, version }
   return { action, call: found, ...(alias ? { alias } : {}) }
@@ -229,10 +230,10 @@ export async function removeFunction(context: Context, caller: Caller, id: Actio
   const { project } = caller
   await retrying(context, async () => {
     const action = state.get('action', project, id)
-    if (!action) throw new Fault('not_found', `no function ${id}`)
+    if (!action) throw new Fault('not_found', `no function ${uuidOf(id)}`)
     for (const { value } of state.where('job', 'function', scoped(project, id)))
       if (['running', 'paused'].includes(standingOf(value)))
-        throw new Fault('forbidden', `function ${id} is used by job ${value.id}`)
+        throw new Fault('forbidden', `function ${uuidOf(id)} is used by job ${uuidOf(value.id)}`)
     await state.commit({
       requires: [unchanged('action', project, id, action)],
       puts: [],

@@ -205,6 +205,25 @@ describe('a job made through Freezer', () => {
   })
 })
 
+describe('a session with a pattern and a count', () => {
+  it('is counted by its starts, not by slots that are passed over', async () => {
+    const w = await startWorld()
+    w.until('2027-01-15T10:00:00Z')
+    const { id } = await freezerJob(w, { job_schedule: {} })
+    const firn = { pattern: '30 2 * * *', count: 2 }
+    await w.ask('POST', '/v1/sessions/s', { description: '', schedule: {}, hold_off: 0, firn })
+    await w.ask('PUT', `/v1/sessions/s/jobs/${id}`)
+    const plan = () => w.context.state.get('session', 'p1', 's')?.value.plan
+    expect(plan()).toMatchObject({ left: 2, next: Date.parse('2027-01-16T02:30:00Z') })
+    w.until('2027-01-16T02:30:00Z')
+    await w.lookAtSession('s')
+    expect(plan()).toMatchObject({ left: 1, next: Date.parse('2027-01-17T02:30:00Z') })
+    w.until('2027-01-17T02:30:00Z')
+    await w.lookAtSession('s')
+    expect(plan()).toMatchObject({ left: 1, skipped: { reason: 'overlap' } })
+  })
+})
+
 it('a secret that an input masks stays the action’s', async () => {
   const w = await startWorld()
   const freezer_action = { action: 'exec', command: 'true', ssh_password: 'hush' }

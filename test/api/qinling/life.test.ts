@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { put } from '../../../controller/state/documents.ts'
 import { State } from '../../../controller/state/state.ts'
 import { eventually } from '../../support/eventually.ts'
 import { noUuid, startWorld, time, type World } from './world.ts'
@@ -214,6 +215,27 @@ describe('firing', () => {
     expect((await w.q('GET', `/jobs/${id}`)).json.count).toBe(4)
     await other[Symbol.asyncDispose]()
     await backend[Symbol.asyncDispose]()
+  })
+
+  it('passes over a slot that nobody is there for, and does not count it', async () => {
+    const w = await startWorld()
+    const function_id = await w.saved({ firn: { client_selector: { tier: 'db' } } })
+    const { id } = await w.job({ function_id, count: 1 })
+    expect(await w.fire(id)).toMatchObject({ count: 1, status: 'running' })
+    expect(await w.firings(id)).toEqual([])
+    expect(w.context.state.get('job', 'p1', w.actionId(id))?.value.plan.skipped?.reason).toBe('no_client')
+  })
+
+  it('makes an execution on each client that matches, and counts as one', async () => {
+    const w = await startWorld()
+    for (const name of ['n2', 'n3']) {
+      const client = { ...(await w.enrolled(name)), labels: { tier: 'db' } }
+      await w.context.state.commit({ requires: [], puts: [put('client', 'p1', client.id, client)] })
+    }
+    const function_id = await w.saved({ firn: { client_selector: { tier: 'db' } } })
+    const { id } = await w.job({ function_id, count: 3 })
+    expect(await w.fire(id)).toMatchObject({ count: 2 })
+    expect(await w.firings(id)).toHaveLength(2)
   })
 
   it('passes over a slot at which the last one still runs, and does not count it', async () => {

@@ -4,7 +4,7 @@ import { put } from '../../../controller/state/documents.ts'
 import { Schedules } from '../../../controller/reconcile/schedules.ts'
 import type { Context } from '../../../controller/use-cases/context.ts'
 import type { Result } from '../../../core/run.ts'
-import { startApi, type Answer, type Api, type Loose } from '../harness.ts'
+import { project, startApi, type Answer, type Api, type Loose } from '../harness.ts'
 
 export const base = '/qinling/v1'
 
@@ -13,6 +13,8 @@ export interface World extends Api {
   readonly until: (at: string | number) => void
   /** Lets the leader look at a job until nothing of it is due; runs that this starts are still open. */
   readonly look: (uuid: string) => Promise<void>
+  /** As `look`, at a session. */
+  readonly lookAtSession: (id: string) => Promise<void>
   /** As `look`, with the state of another server. */
   readonly lookAs: (context: Context, uuid: string) => Promise<void>
   /** Moves the clock to when a job fires next, and lets it, and its run end. Gives the job after it. */
@@ -58,6 +60,10 @@ export async function startWorld(): Promise<World> {
     }
     throw new Error('there is no end of what is due')
   }
+  const lookAtSession = async (id: string) => {
+    const schedules = new Schedules({ context: api.context, epoch: () => leadership.epoch() })
+    await schedules.lookAtSession(project, id)
+  }
   const look = (uuid: string) => lookAs(api.context, uuid)
   const endRuns: World['endRuns'] = async (result = 'success') => {
     for (const { value } of [...api.context.state.where('run', 'open', '*')]) {
@@ -68,7 +74,7 @@ export async function startWorld(): Promise<World> {
   }
   const shown = async (uuid: string) => (await q('GET', `/jobs/${uuid}`)).json
   return {
-    ...{ ...api, until, look, lookAs, endRuns },
+    ...{ ...api, until, look, lookAs, lookAtSession, endRuns },
     q,
     saved,
     async fire(uuid) {
