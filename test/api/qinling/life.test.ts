@@ -94,6 +94,18 @@ describe('pausing', () => {
     expect(await w.firings(id)).toHaveLength(1)
   })
 
+  it('ends what was set for once: a resume goes by the ticks again', async () => {
+    const w = await startWorld()
+    w.until('2027-01-15T10:00:00Z')
+    const { id } = await w.job()
+    const next_execution_time = '2027-03-01T00:00:00Z'
+    await change(w, id, { next_execution_time })
+    expect((await change(w, id, { status: 'paused' })).json).toMatchObject({ next_execution_time })
+    expect((await change(w, id, { status: 'running' })).json).toMatchObject({
+      next_execution_time: '2027-01-16T02:30:00Z',
+    })
+  })
+
   it('ends with a new pattern or time where the resume brings one', async () => {
     const w = await startWorld()
     w.until('2027-01-15T10:00:00Z')
