@@ -26,7 +26,13 @@ describe('the configuration of a Keystone', () => {
 
   it('takes its file from the folder of the configuration, and roles as OpenStack names them', () => {
     expect(keystone()).toMatchObject({
-      ...{ password_file: '/etc/firn/password', user: 'firn', project: 'service', cache_seconds: 60 },
+      ...{
+        password_file: '/etc/firn/password',
+        user: 'firn',
+        project: 'service',
+        cache_seconds: 60,
+        timeout_seconds: 10,
+      },
       roles: { admin: ['admin'], operator: ['member'], viewer: ['reader'] },
     })
     expect(keystone({ roles: { admin: ['backup_admin'] } })?.roles).toEqual({

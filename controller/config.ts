@@ -29,6 +29,8 @@ const keystoneForm = z.strictObject({
     .prefault({}),
   /** How long an answer of Keystone is believed. */
   cache_seconds: z.number().min(0).max(3_600).default(60),
+  /** How long a caller waits for Keystone. */
+  timeout_seconds: z.number().positive().max(60).default(10),
 })
 
 /** The file as its writer sees it; docs/server.md explains each option. */

@@ -237,6 +237,7 @@ async function identityOf(
     },
     roles: keystone.roles,
     cacheMs: keystone.cache_seconds * 1_000,
+    deadlineMs: keystone.timeout_seconds * 1_000,
     clock: systemClock,
     trouble: (what, err) => record('identity.trouble', { what, err }),
   })

@@ -14,13 +14,12 @@ export interface KeystoneOptions {
   readonly roles: RoleNames
   /** How long an answer is believed, and so how long a revoked token may still work. Milliseconds. */
   readonly cacheMs: number
+  /** How long a caller waits for Keystone. Milliseconds. */
+  readonly deadlineMs: number
   readonly clock: Clock
   /** Told now and then while Keystone cannot be used; what it is given holds no secret. */
   readonly trouble: (what: string, err: unknown) => void
 }
-
-/** How long a caller waits for Keystone. Milliseconds. */
-const deadlineMs = 2_000
 
 /** How long a refusal is believed. Milliseconds. */
 const refusalMs = 5_000
@@ -47,7 +46,7 @@ export class Keystone implements IdentityService {
   constructor(options: KeystoneOptions) {
     this.uri = options.url
     this.#options = options
-    this.#own = new ServiceToken(options.url, options.as, options.clock, deadlineMs)
+    this.#own = new ServiceToken(options.url, options.as, options.clock, options.deadlineMs)
   }
 
   known(token: string): Identity | undefined {
@@ -91,7 +90,7 @@ export class Keystone implements IdentityService {
   }
 
   async #validated(token: string): Promise<Validated> {
-    const signal = AbortSignal.timeout(deadlineMs)
+    const signal = AbortSignal.timeout(this.#options.deadlineMs)
     let answer = await this.#lookUp(token, signal)
     // The server's own token was revoked, or Keystone has changed its keys.
     if (answer.status === 401) answer = await this.#lookUp(token, signal)
