@@ -8,6 +8,11 @@ export default mergeConfig(
     test: {
       include: ['test/clients/**/*.test.ts', 'test/keystone/**/*.test.ts'],
       globalSetup: ['test/clients/world.ts'],
+      // One of them mostly waits for a minute to be over.
+      maxWorkers: 3,
+      // A test of commands starts some twenty processes.
+      testTimeout: 300_000,
+      hookTimeout: 120_000,
     },
   }),
 )

@@ -1,9 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
-import { eventually } from '../support/eventually.ts'
 import type { Loose } from '../support/stack.ts'
-import type { PythonClient } from './programs.ts'
+import { until } from './waiting.ts'
 import { withSession, withToken } from './world.ts'
 
 const { clients, data } = inject('world')
@@ -13,17 +12,8 @@ const id32 = expect.stringMatching(/^[0-9a-f]{32}$/)
 const execOf = (...command: string[]) => ({ freezer_action: { action: 'exec', command: command.join(' ') } })
 const notFound = { type: 'ApiClientException', status: 404 }
 
-/** Waits until a job has ended so. Answers it. */
-function untilEnded(freezer: PythonClient, job: string, result: string): Promise<Loose> {
-  return eventually(
-    async () => {
-      const found = await freezer.call('jobs.get', [job])
-      expect(found.job_schedule).toMatchObject({ status: 'completed', result })
-      return found
-    },
-    { withinMs: 45_000, everyMs: 100 },
-  )
-}
+/** What a job shows that has ended so. */
+const ended = (result: string) => ({ job_schedule: { status: 'completed', result } })
 
 describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
   const open = () =>
@@ -115,7 +105,7 @@ describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
       },
     ])
     expect(await freezer.call('jobs.start_job', [job])).toMatchObject({ result: 'success' })
-    await untilEnded(freezer, job, 'success')
+    await until(freezer, 'jobs.get', job, ended('success'))
 
     const search = { match: [{ backup_name }] }
     const [backup, ...others] = await freezer.call('backups.list', [], { search })
@@ -135,7 +125,7 @@ describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
       },
     ])
     await freezer.call('jobs.start_job', [restore])
-    await untilEnded(freezer, restore, 'success')
+    await until(freezer, 'jobs.get', restore, ended('success'))
     const restored = await readFile(path.join(restore_abs_path, folder, 'file'), 'utf8').catch(() =>
       readFile(path.join(restore_abs_path, 'file'), 'utf8'),
     )
@@ -150,22 +140,16 @@ describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
     ])
     await freezer.call('jobs.start_job', [job])
     await freezer.call('jobs.stop_job', [job])
-    await eventually(async () => (await freezer.call('jobs.get', [job])).job_schedule.status === 'stop')
+    await until(freezer, 'jobs.get', job, { job_schedule: { status: 'stop' } })
 
     const long = await freezer.call('jobs.create', [
       { client_id: first, job_actions: [execOf('sleep', '600')] },
     ])
     await freezer.call('jobs.start_job', [long])
-    await eventually(async () => (await freezer.call('jobs.get', [long])).job_schedule.status === 'running')
+    await until(freezer, 'jobs.get', long, { job_schedule: { status: 'running' } })
     expect(await freezer.call('jobs.abort_job', [long])).toMatchObject({ result: 'success' })
-    await eventually(async () => {
-      const { job_schedule } = await freezer.call('jobs.get', [long])
-      expect(job_schedule).toMatchObject({
-        result: 'aborted',
-        status: expect.stringMatching(/^(stop|completed)$/),
-      })
-      return true
-    })
+    const status = expect.stringMatching(/^(stop|completed)$/)
+    await until(freezer, 'jobs.get', long, { job_schedule: { result: 'aborted', status } })
   })
 
   it('runs a session over two nodes', async () => {
@@ -196,15 +180,9 @@ describe.each(['1', '2'])('freezerclient, API version %s', (version) => {
       result: 'success',
       session_tag: tag + 1,
     })
-    const ended = await eventually(
-      async () => {
-        const found = await freezer.call('sessions.get', [session])
-        expect(found).toMatchObject({ status: 'completed', result: 'success', session_tag: tag + 1 })
-        return found
-      },
-      { withinMs: 45_000, everyMs: 100 },
-    )
-    for (const job of jobs) expect(ended.jobs[job]).toMatchObject({ status: 'completed', result: 'success' })
+    const round = { status: 'completed', result: 'success', session_tag: tag + 1 }
+    const done = await until(freezer, 'sessions.get', session, round)
+    for (const job of jobs) expect(done.jobs[job]).toMatchObject({ status: 'completed', result: 'success' })
     expect(await freezer.call('sessions.end_session', [session, jobs[0], tag + 1, 'success'])).toEqual({
       result: 'success',
       session_tag: tag + 1,

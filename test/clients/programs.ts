@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
+import { promisify } from 'node:util'
 import type { Loose } from '../support/stack.ts'
 
 const bin = path.join(import.meta.dirname, '../../.tools/clients/bin')
@@ -33,14 +34,20 @@ export interface Said {
 }
 
 /** Runs a command line to its end. */
-export function run(program: string, words: readonly string[], env: Record<string, string>): Promise<Said> {
-  return new Promise((resolve, reject) => {
+export async function run(
+  program: string,
+  words: readonly string[],
+  env: Record<string, string>,
+): Promise<Said> {
+  try {
     const options = { env, timeout: commandMs, cwd: env['HOME'] }
-    execFile(clientProgram(program), words, options, (error, stdout, stderr) => {
-      if (error !== null && typeof error.code !== 'number') reject(error)
-      else resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
-    })
-  })
+    return { code: 0, ...(await promisify(execFile)(clientProgram(program), words, options)) }
+  } catch (error) {
+    const { code, stdout, stderr } = error as Partial<Said>
+    // What was killed, or could not be started, has no exit code.
+    if (typeof code !== 'number') throw error
+    return { code, stdout: stdout ?? '', stderr: stderr ?? '' }
+  }
 }
 
 /** A call that the client answered with an exception. */
@@ -98,42 +105,48 @@ export class PythonClient implements AsyncDisposable {
   }
 }
 
-/** One of their command lines with the variables of one user. */
+/** One of their command lines with the variables of one user. It takes words as a person types them: `job-show 4f0c`. */
 export class CommandLine {
   readonly #program: string
   readonly #env: Record<string, string>
-  readonly #first: readonly string[]
+  readonly #first: string
 
-  /** `first` are words that stand before all others. */
-  constructor(program: string, env: Record<string, string>, first: readonly string[] = []) {
+  /** `first` is what stands before all words. */
+  constructor(program: string, env: Record<string, string>, first = '') {
     this.#program = program
     this.#env = env
     this.#first = first
   }
 
   /** Runs it, whatever its exit code. */
-  try(...words: readonly string[]): Promise<Said> {
-    return run(this.#program, [...this.#first, ...words], this.#env)
+  try(words: string): Promise<Said> {
+    return run(this.#program, wordsOf(`${this.#first} ${words}`), this.#env)
   }
 
   /** Runs it and answers what it has said on both streams. Throws an Error with that when the exit code is not 0. */
-  async say(...words: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.try(...words)
-    if (code !== 0)
-      throw new Error(`${this.#program} ${words.join(' ')}: exit code ${code}\n${stderr}${stdout}`)
+  async say(words: string): Promise<string> {
+    const { stdout, stderr } = await this.#must(words)
     return stdout + stderr
   }
 
   /** Runs it and answers the JSON that it prints. Throws an Error as `say` does. */
-  async parsed(...words: readonly string[]): Promise<Loose> {
-    const { code, stdout, stderr } = await this.try(...words)
-    if (code !== 0)
-      throw new Error(`${this.#program} ${words.join(' ')}: exit code ${code}\n${stderr}${stdout}`)
-    return JSON.parse(stdout)
+  async parsed(words: string): Promise<Loose> {
+    return JSON.parse((await this.#must(words)).stdout)
   }
 
   /** `parsed` of what it prints with `-f json`: an object by the names of fields, or a list of rows. */
-  json(...words: readonly string[]): Promise<Loose> {
-    return this.parsed(...words, '-f', 'json')
+  json(words: string): Promise<Loose> {
+    return this.parsed(`${words} -f json`)
+  }
+
+  async #must(words: string): Promise<Said> {
+    const said = await this.try(words)
+    if (said.code !== 0)
+      throw new Error(`${this.#program} ${words}: exit code ${said.code}\n${said.stderr}${said.stdout}`)
+    return said
   }
 }
+
+/** Split at blanks that do not stand between single quotes, which go. */
+const wordsOf = (line: string): string[] =>
+  [...line.matchAll(/(?:'[^']*'|[^\s'])+/g)].map(([word]) => word.replaceAll("'", ''))

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
-import { eventually } from '../support/eventually.ts'
 import type { Loose } from '../support/stack.ts'
 import type { PythonClient } from './programs.ts'
+import { until, untilGone } from './waiting.ts'
 import { rowsOf, withSession, withToken, writeRows } from './world.ts'
 
 const { data, project } = inject('world')
@@ -15,33 +15,9 @@ const notFound = { status: 404 }
 const ordersOf = async (trove: PythonClient) =>
   (await trove.call('instances.find', [], { name: 'orders' })).id
 
-function until(trove: PythonClient, call: string, id: string, status: string): Promise<Loose> {
-  return eventually(
-    async () => {
-      const found = await trove.call(call, [id])
-      expect(found).toMatchObject({ status })
-      return found
-    },
-    { withinMs: 45_000, everyMs: 100 },
-  )
-}
-
 async function backUp(trove: PythonClient, name: string, more: object = {}): Promise<Loose> {
   const made = await trove.call('backups.create', [name, await ordersOf(trove)], more)
-  return until(trove, 'backups.get', made.id, 'COMPLETED')
-}
-
-async function isGone(trove: PythonClient, id: string): Promise<void> {
-  await eventually(
-    () =>
-      expect(trove.call('backups.get', [id]))
-        .rejects.toMatchObject(notFound)
-        .then(() => true),
-    {
-      withinMs: 45_000,
-      everyMs: 100,
-    },
-  )
+  return until(trove, 'backups.get', made.id, { status: 'COMPLETED' })
 }
 
 describe('troveclient', () => {
@@ -84,7 +60,7 @@ describe('troveclient', () => {
       datastore: { type: 'sqlite', version: expect.any(String), version_id: expect.any(String) },
     })
     await expect(trove.call('backups.create', ['too-soon', orders])).rejects.toMatchObject({ status: 422 })
-    const full = await until(trove, 'backups.get', made.id, 'COMPLETED')
+    const full = await until(trove, 'backups.get', made.id, { status: 'COMPLETED' })
     expect(full).toMatchObject({ size: expect.any(Number), locationRef: expect.stringContaining(made.id) })
 
     writeRows(database, ['third'])
@@ -101,7 +77,7 @@ describe('troveclient', () => {
       ...{ datastore: 'sqlite', datastore_version: third.datastore.version },
     })
     expect(restored).toMatchObject({ name: 'orders-again', status: 'BUILD' })
-    await until(trove, 'instances.get', restored.id, 'ACTIVE')
+    await until(trove, 'instances.get', restored.id, { status: 'ACTIVE' })
     const root = path.join(data, 'node-1', 'restored')
     const files = (await readdir(root, { recursive: true })).filter((name) => name.includes('orders-again'))
     const copies = files.filter((name) => !/-(wal|shm)$/.test(name)).map((name) => path.join(root, name))
@@ -119,10 +95,10 @@ describe('troveclient', () => {
 
     // With a parent go those that build on it.
     await trove.call('backups.delete', [second.id])
-    for (const { id } of [second, third]) await isGone(trove, id)
+    for (const { id } of [second, third]) await untilGone(trove, 'backups.get', id)
     expect((await trove.call('backups.list', [], { instance_id: orders })).items).toEqual([full])
     await trove.call('backups.delete', [full.id])
-    await isGone(trove, full.id)
+    await untilGone(trove, 'backups.get', full.id)
   })
 
   it('is told what is wrong', async () => {

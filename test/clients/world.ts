@@ -84,7 +84,11 @@ export default async function setup(tests: TestProject): Promise<() => Promise<v
       dataDir: dir.join('firn'),
       project,
       serverConfig: {
-        keystone: { url: keystone.url, user: serviceUser.user, project: serviceUser.project, password_file },
+        // It has one thread, and all clients ask it at once.
+        keystone: {
+          ...{ url: keystone.url, user: serviceUser.user, project: serviceUser.project },
+          ...{ password_file, timeout_seconds: 30 },
+        },
       },
       agents: await Promise.all(
         ['node-1', 'node-2'].map((client) => nodeOf(client, dir.join('data', client))),
