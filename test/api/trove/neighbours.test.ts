@@ -300,8 +300,8 @@ describe('datastores', () => {
 
   it('are those of instances, of templates and of backups of the account', async () => {
     const { json } = await (await two()).ask('GET', '/datastores')
-    expect(json.datastores.map(({ name }: Loose) => name)).toEqual(['mariadb', 'sqlite'])
-    expect(json.datastores[1]).toMatchObject({
+    expect(json.datastores.map(({ name }: Loose) => name)).toEqual(['mariadb', 'postgresql', 'sqlite'])
+    expect(json.datastores[2]).toMatchObject({
       ...{ id, name: 'sqlite', default_version: newest },
       versions: [
         { name: '3.9', version: '3.9' },

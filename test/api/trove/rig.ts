@@ -46,7 +46,10 @@ export async function startTrove({
   Object.assign(api.context.settings, { backupsPerProject: quota })
   const operator = await api.token('operator')
   const { state } = api.context
-  await nodeIs(api, [{ name: 'empty', datastore: sqlite }])
+  await nodeIs(api, [
+    { name: 'empty', datastore: sqlite },
+    { name: 'large', datastore: { type: 'postgresql', version: '17' } },
+  ])
   let minutes = 0
   const trove: Omit<Trove, 'instance'> = {
     ...{ api, operator },
