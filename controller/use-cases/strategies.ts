@@ -1,3 +1,4 @@
+import { Fault } from '../../core/fault.ts'
 import type { ProjectId } from '../../core/ids.ts'
 import type { BackupStrategy } from '../../core/instance.ts'
 import { uuidOfName } from '../../core/ids.ts'
@@ -12,7 +13,13 @@ const defaultContainer = 'database_backups'
 const strategyIdOf = (instance: string): string =>
   instance === '' ? 'project' : uuidOfName('strategy', instance)
 
-/** Says where backups go from now on: of one instance, or (`instance` empty) of the project. Throws Fault('store_down'). */
+/** So many strategies a project may have: any text names an instance, and they are listed in one piece. */
+export const strategiesMax = 1_000
+
+/**
+ * Says where backups go from now on: of one instance, or (`instance` empty) of the project. Throws Fault 'too_much',
+ * 'store_down'.
+ */
 export async function setStrategy(
   context: Context,
   { project }: Caller,
@@ -24,6 +31,8 @@ export async function setStrategy(
   return retrying(context, async () => {
     const stored = state.get('strategy', project, id)
     if (stored?.value.container === container) return stored
+    if (!stored && state.count('strategy', project) >= strategiesMax)
+      throw new Fault('too_much', `project ${project} has its ${strategiesMax} strategies; delete some first`)
     const revision = await state.commit({
       requires: [unchanged('strategy', project, id, stored)],
       puts: [put('strategy', project, id, value)],

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { later } from '../../../core/clock.ts'
 import { uuidOfName } from '../../../core/ids.ts'
 import type { Instance, InstanceBackup } from '../../../core/instance.ts'
-import { ref } from '../../../controller/state/documents.ts'
-import type { Loose } from '../harness.ts'
+import { put, ref } from '../../../controller/state/documents.ts'
+import { strategiesMax } from '../../../controller/use-cases/strategies.ts'
+import { project, type Loose } from '../harness.ts'
 import { beginning, gigabyte, newBackupId, node, otherProject, startTrove, type Trove } from './rig.ts'
 
 describe('an instance', () => {
@@ -165,6 +166,20 @@ describe('a backup strategy', () => {
     expect(other.json.badRequest.message).toContain("backup_strategy['colour']")
     for (const none of [null, 1, [], undefined]) expect((await set(trove, none)).status).toBe(400)
     expect(await list(trove)).toEqual([])
+  })
+
+  it('is one of a bounded number', async () => {
+    const trove = await startTrove()
+    const { state } = trove.api.context
+    for (let from = 0; from < strategiesMax; from += 100) {
+      const names = Array.from({ length: 100 }, (_, at) => `i${from + at}`)
+      const puts = names.map((instance) =>
+        put('strategy', 'p1', instance, { project, instance, container: 'a' }),
+      )
+      await state.commit({ requires: [], puts })
+    }
+    const { status, json } = await set(trove, { swift_container: 'a' })
+    expect([status, Object.keys(json)]).toEqual([413, ['overLimit']])
   })
 
   it("of another account is for administrators; one's own may be named", async () => {
