@@ -16,6 +16,7 @@ export function openApiOf(routes: readonly Route[], version: string): Part {
     if (!doc) continue
     if (ids.has(doc.id)) throw new Error(`two routes have the id ${doc.id}`)
     ids.add(doc.id)
+    if (tagTexts.tags[doc.tag] === undefined) throw new Error(`nothing is told of the part ${doc.tag}`)
     tags.add(doc.tag)
     const path = route.path.replace(/:(\w+)/g, '{$1}')
     const item = paths.get(path) ?? {}
@@ -37,10 +38,9 @@ export function openApiOf(routes: readonly Route[], version: string): Part {
     },
     servers: [{ url: '/' }],
     security: [{ token: [] }],
-    tags: [...tags].map((name) => ({
-      name,
-      ...(tagTexts.tags[name] === undefined ? {} : { description: tagTexts.tags[name] }),
-    })),
+    tags: Object.entries(tagTexts.tags)
+      .filter(([name]) => tags.has(name))
+      .map(([name, description]) => ({ name, description })),
     paths: Object.fromEntries(paths),
     components: {
       securitySchemes: {

@@ -31,7 +31,8 @@ code { font: 13px ui-monospace, monospace; background: var(--soft); padding: 0 .
 table { border-collapse: collapse; width: 100%; font-size: 14px }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line) }
 th { font-size: 12px; color: var(--quiet); font-weight: 600 }
-.type { color: var(--quiet); overflow-wrap: anywhere }
+.type { color: var(--quiet); overflow-wrap: break-word }
+td.type { min-width: 6.5em }
 small { color: var(--quiet); overflow-wrap: anywhere }
 @media (max-width: 50rem) { body { display: block } nav { height: auto; position: static; border: 0 } main { padding: 1rem } }
 `)

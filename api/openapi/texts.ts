@@ -1,27 +1,28 @@
 import type { FaultCode } from '../../core/fault.ts'
 import type { EdgeCode } from '../faults.ts'
 
-/** What the reference says of the whole and of its parts. */
+/** What the reference says of the whole and of its parts, in the order in which they are told. */
 export const tagTexts: { readonly whole: string; readonly tags: Readonly<Record<string, string>> } = {
   whole: `Four APIs over one state. Freezer's (\`/v1\`, \`/v2/{project_id}\`), Trove's (\`/v1.0/{accountId}\`) and Qinling's
 (\`/qinling/v1\`) are as published, each with its own form of errors; Firn's own answers errors as RFC 9457. A job
 that is made by one is a job in the others, where its shape can be said there.
 
-A slash at the end of a path makes no difference. Bodies are JSON, at most 1 MiB. Another project's things are "not found".`,
+The token goes in the header \`X-Auth-Token\` with every request but those that take none. A slash at the end of a path
+makes no difference. Bodies are JSON, at most 1 MiB. Another project's things are "not found".`,
   tags: {
     Runs: 'One job on one client for one slot.',
     Sets: 'Everything that one start of a session made.',
     Restores: 'What brings backups back, and a look into them.',
     Repositories: 'Where engines keep data.',
+    Events: 'What happens, as it happens.',
     Access: 'Who may do what: tokens.',
     Enrolment: 'How nodes are let in, and shut out.',
-    Events: 'What happens, as it happens.',
-    Server: 'How this server stands, and what it can be asked.',
     'Freezer v1': "The published API of OpenStack Freezer: everybody's own documents.",
     'Freezer v2': 'The same documents by project.',
-    Discovery: 'What there is here, for clients that ask.',
     Trove: 'The published API of OpenStack Trove, as far as backups go.',
     Qinling: 'The published API of OpenStack Qinling: cron jobs that call saved actions.',
+    Discovery: 'What there is here, for clients that ask.',
+    Server: 'How this server stands, and what it can be asked.',
   },
 }
 
