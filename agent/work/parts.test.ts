@@ -15,7 +15,10 @@ import { inPhase, newMeter, observe, shown, withError, type Meter } from './prog
 
 describe('who may begin', () => {
   const capacity = { parallel: 2, light: 3, queue: 10, limits: {} }
-  const seat = (is: Seat['is'], more: Partial<Seat> = {}): Seat => ({ is, light: false, writes: [], ...more })
+  const seat = (is: Seat['is'], more: Partial<Seat> = {}): Seat => ({
+    ...{ is, light: false, writes: [], locks: [], uses: [] },
+    ...more,
+  })
   const begin = (...seats: Seat[]): number[] => whoMayBegin(seats, capacity).map((it) => seats.indexOf(it))
 
   it('as many as there are places, the oldest first', () => {
@@ -31,6 +34,14 @@ describe('who may begin', () => {
     const writes = { writes: [repositoryId('repo')] }
     expect(begin(seat('running', writes), seat('waiting', writes), seat('waiting'))).toEqual([2])
     expect(begin(seat('waiting', writes), seat('waiting', writes))).toEqual([0])
+  })
+  it('checks and removals have a repository for themselves, while others share it', () => {
+    const uses = [repositoryId('repo')]
+    const [reads, saves, removes] = [{ uses }, { uses, writes: uses }, { uses, locks: uses }]
+    expect(begin(seat('running', saves), seat('waiting', reads))).toEqual([1])
+    expect(begin(seat('running', reads), seat('waiting', removes), seat('waiting', reads))).toEqual([2])
+    for (const other of [reads, saves, removes])
+      expect(begin(seat('running', removes), seat('waiting', other), seat('waiting'))).toEqual([2])
   })
   it('armed ones keep their places, and begin before those that wait once they have their go', () => {
     expect(begin(seat('armed'), seat('waiting'), seat('waiting'))).toEqual([1])

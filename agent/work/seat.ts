@@ -12,6 +12,8 @@ export class Seat implements SeatState {
   readonly key: string
   readonly light: boolean
   readonly writes: readonly RepositoryId[]
+  readonly locks: readonly RepositoryId[]
+  readonly uses: readonly RepositoryId[]
   is: SeatState['is']
   /** The instant of its go, on the server's monotonic clock. Microseconds. */
   goUs: number | undefined
@@ -28,9 +30,11 @@ export class Seat implements SeatState {
   constructor(order: Order, is: SeatState['is']) {
     this.order = order
     this.key = attemptKey(order.run, order.attempt)
-    const { light, writes } = needsOf(order)
+    const { light, writes, locks, uses } = needsOf(order)
     this.light = light
     this.writes = writes
+    this.locks = locks
+    this.uses = uses
     this.is = is
     this.over = this.#over.promise
   }

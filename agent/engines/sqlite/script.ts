@@ -8,8 +8,9 @@ import { pathToFileURL } from 'node:url'
 
 /** In place of SQLite's result codes, none of which is negative. */
 const missing = -1
-/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+/** SQLITE_CORRUPT, SQLITE_AUTH and SQLITE_NOTADB. */
 const corrupt = 11
+const unreadable = 23
 const notADatabase = 26
 
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
@@ -69,6 +70,6 @@ try {
   if (what === 'copy') copy(file, target, Number(busyMs))
   else check(file, 'integrity_check')
 } catch (error) {
-  const { errcode, message } = error as { readonly errcode?: number; readonly message: string }
-  fail((errcode ?? 0) & 0xff, message)
+  const { errcode, code, message } = error as NodeJS.ErrnoException & { readonly errcode?: number }
+  fail(code === 'EACCES' ? unreadable : (errcode ?? 0) & 0xff, message)
 }

@@ -37,7 +37,18 @@ beforeAll(async () => {
   access = rig.access('repository')
   root = rig.dir.join('made')
   fs.mkdirSync(root)
-  const keys = ['orders', 'rolling', 'small', 'held', 'noise', 'no-database', 'corrupt', 'missing', 'folder']
+  const keys = [
+    'orders',
+    'rolling',
+    'small',
+    'held',
+    'noise',
+    'no-database',
+    'corrupt',
+    'missing',
+    'folder',
+    'foreign',
+  ]
   const declared = keys.map((key): Database => ({ key, name: key, datastore: 'sqlite', path: at(key) }))
   databases = memoryDatabases(declared, [{ name: 'spare', datastore: 'sqlite', root }])
   engine = sqliteEngine({ keeper, databases, stateMark })
@@ -137,6 +148,7 @@ describe('a backup of a database in use', () => {
     ['corrupt', () => corruptDatabase(at('corrupt')), 'damaged'],
     ['missing', () => undefined, 'source_missing'],
     ['folder', () => fs.mkdirSync(at('folder')), 'damaged'],
+    ['foreign', () => foreignDatabase(at('foreign')), 'config'],
     ['unheard-of', () => undefined, 'config'],
   ])('of what is no sound database fails and says why: %s', async (key, prepare, code) => {
     prepare()
@@ -377,4 +389,12 @@ function corruptDatabase(file: string): void {
   const fd = fs.openSync(file, 'r+')
   fs.writeSync(fd, randomBytes(4_096), 0, 4_096, 4_096 * 20)
   fs.closeSync(fd)
+}
+
+/** One whose index needs a function that only its own program has. */
+function foreignDatabase(file: string): void {
+  const database = new DatabaseSync(file)
+  database.function('own', { deterministic: true }, (value) => value)
+  database.exec('CREATE TABLE t (a); INSERT INTO t VALUES (1); CREATE INDEX i ON t (own(a))')
+  database.close()
 }

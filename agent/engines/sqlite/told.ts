@@ -25,6 +25,7 @@ export function toldIn(line: string): Told | undefined {
 /** SQLite's primary result codes (sqlite3.h) by what they mean for a step. */
 const codes: ReadonlyMap<number, Failure['code']> = new Map([
   [-1, 'source_missing'], // the program's own
+  [1, 'config'], // ERROR: it needs a collation or a module that is not here
   [3, 'unreadable'], // PERM
   [5, 'locked'], // BUSY
   [6, 'locked'], // LOCKED
