@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { at, noon } from '../../test/support/builders.ts'
 import { later, type Instant } from '../../core/clock.ts'
 import type { Plan } from '../../core/job.ts'
-import { checkSchedule, claimDue, replan, unplanned, type Claim } from './schedule.ts'
+import { checkSchedule, claimDue, replan, stopped, unplanned, type Claim } from './schedule.ts'
 
 const minuteMs = 60_000
 const dayMs = 86_400_000
@@ -215,15 +215,22 @@ describe('a slot that a user has set', () => {
 describe('a stopped schedule', () => {
   it('remembers what would have come, what is left and what was set, and never fires', () => {
     const plan = { generation: 1, next: noon, left: 2, set: noon }
-    const stopped = unplanned(plan)
-    expect(stopped).toEqual({ generation: 2, held: noon, left: 2, set: noon })
-    expect(unplanned(stopped)).toEqual({ ...stopped, generation: 3 })
-    expect(claimDue({}, { ...nightly, count: 2 }, stopped, false, later(noon, dayMs)).do).toBe('wait')
+    const over = unplanned(plan)
+    expect(over).toEqual({ generation: 2, held: noon, left: 2, set: noon })
+    expect(unplanned(over)).toEqual({ ...over, generation: 3 })
+    expect(claimDue({}, { ...nightly, count: 2 }, over, false, later(noon, dayMs)).do).toBe('wait')
+  })
+
+  it('that is changed has what the new one would have, and keeps what was claimed', () => {
+    const before = { generation: 3, claimed: noon, left: 1, set: noon, held: noon }
+    const fresh = replan({}, nightly, before, noon, { recount: true })
+    expect(stopped(before, fresh)).toEqual({ generation: 4, claimed: noon, held: night(16) })
+    expect(stopped(undefined, { left: 2 })).toEqual({ generation: 1, left: 2 })
   })
 
   it('does not make up for what it has missed', () => {
-    const stopped = unplanned(replan({}, nightly, undefined, noon))
-    expect(replan({}, nightly, stopped, later(night(20), minuteMs))).toEqual({
+    const over = unplanned(replan({}, nightly, undefined, noon))
+    expect(replan({}, nightly, over, later(night(20), minuteMs))).toEqual({
       generation: 3,
       next: night(21),
     })

@@ -96,15 +96,19 @@ const begun = (plan: Plan | undefined): Plan => ({
 })
 
 /** The plan with nothing to come: stopped, or in a session. It remembers what would have come, and what was set. */
-export function unplanned(plan: Plan | undefined): Plan {
-  const held = plan?.next ?? plan?.held
-  return {
-    ...begun(plan),
-    ...(plan?.left === undefined ? {} : { left: plan.left }),
-    ...(plan?.set === undefined ? {} : { set: plan.set }),
-    ...(held === undefined ? {} : { held }),
-  }
-}
+export const unplanned = (plan: Plan | undefined): Plan =>
+  stopped(plan, { ...plan, next: plan?.next ?? plan?.held })
+
+/** As `unplanned`, of a schedule that was changed as well: `fresh` is the plan that it would have. */
+export const stopped = (
+  plan: Plan | undefined,
+  { left, set, next }: { [K in 'left' | 'set' | 'next']?: Plan[K] | undefined },
+): Plan => ({
+  ...begun(plan),
+  ...(left === undefined ? {} : { left }),
+  ...(set === undefined ? {} : { set }),
+  ...(next === undefined ? {} : { held: next }),
+})
 
 export type Claim =
   /** Nothing is due yet. */

@@ -6,7 +6,7 @@ import type { ClientId, ProjectId } from '../../core/ids.ts'
 import type { Job, Plan, ScheduleFields, Session } from '../../core/job.ts'
 import { isEnrolled } from '../../core/select.ts'
 import { countOf, patternIn, timezoneOf } from '../plan/extensions.ts'
-import { replan, triggerIn, unplanned } from '../plan/schedule.ts'
+import { replan, stopped, triggerIn, unplanned } from '../plan/schedule.ts'
 import type { Context } from './context.ts'
 
 /**
@@ -78,7 +78,7 @@ function planOf(
   const isSame = before !== undefined && wish === undefined && sameTrigger(job, before)
   const isResumed = before !== undefined && before.wanted !== job.wanted
   if (isSame && fires === fired && !isResumed) return before.plan
-  // Counting begins anew with a resume, and so do the ticks: what was set for one of them is over. A date stays moved.
+  // A resume goes by the ticks again, from now on: what was set instead of one of them is over. A date stays moved.
   const isKept = isSame && (!isResumed || triggerIn(job.schedule, job.firn).is === 'once')
   const set = wish ?? (isKept ? before.plan.set : undefined)
   const recount = before !== undefined && countOf(before.firn) !== countOf(job.firn)
@@ -88,18 +88,8 @@ function planOf(
     recount,
   })
   if (fires) return plan
-  const stopped = unplanned(before?.plan)
-  if (isSame || job.wanted === 'active') return { ...stopped, ...leftIn(plan) }
-  const { held: _, set: _set, ...rest } = stopped
-  return {
-    ...rest,
-    ...leftIn(plan),
-    ...(plan.set === undefined ? {} : { set: plan.set }),
-    ...(plan.next === undefined ? {} : { held: plan.next }),
-  }
+  return isSame ? unplanned(before.plan) : stopped(before?.plan, plan)
 }
-
-const leftIn = ({ left }: Plan): Pick<Plan, 'left'> => (left === undefined ? {} : { left })
 
 interface Triggered {
   readonly schedule: ScheduleFields
