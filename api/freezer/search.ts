@@ -165,7 +165,8 @@ export function containsAny(value: Json, words: readonly string[]): boolean {
     return words.some((word) => text.includes(word))
   }
   if (typeof value !== 'object' || value === null) return false
-  for (const key in value) if (containsAny((value as JsonObject)[key] ?? null, words)) return true
+  if (Array.isArray(value)) return value.some((item) => containsAny(item, words))
+  for (const key in value) if (containsAny(value[key] ?? null, words)) return true
   return false
 }
 

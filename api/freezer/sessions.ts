@@ -71,8 +71,8 @@ function documentRoutes(group: Group): Route[] {
       ...{ ...changes, method: 'PATCH', path: all, body: namedSessionForm },
       answers: { 200: changed('session_id') },
       answer: async (ask, input) => {
-        const document = await sentDocument(ask, input)
-        return patch(ask, version, String(document['session_id']), async () => document)
+        const { session_id } = await input.body()
+        return patch(ask, version, session_id, () => sentDocument(ask, input))
       },
     }),
     operation({

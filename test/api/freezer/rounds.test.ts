@@ -1,6 +1,6 @@
 // The contract, sections 8 and 9: events of jobs, and rounds of sessions whose clients have schedulers of their own.
 import { describe, expect, it } from 'vitest'
-import { smallJob, startApi, type Api, type Loose } from '../harness.ts'
+import { smallJob, startApi, type Loose } from '../harness.ts'
 
 describe('an event of a job of a client without an agent', () => {
   it.each(['start', 'stop', 'abort'])(
