@@ -4,4 +4,4 @@ const { openApiOf } = await import('../api/openapi/document.ts')
 const { apiRoutes } = await import('../api/routes.ts')
 const { version } = await import('../controller/version.ts')
 
-process.stdout.write(`${JSON.stringify(openApiOf(apiRoutes, version), null, 2)}\n`)
+process.stdout.write(`${JSON.stringify(await openApiOf(apiRoutes, version), null, 2)}\n`)

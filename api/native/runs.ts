@@ -84,20 +84,20 @@ const isWanted = (run: Run, wanted: Wanted): boolean =>
 function candidates(ask: Ask, wanted: Wanted, from: Place | undefined): Iterable<Run> {
   const { state } = ask.served.context
   const { project } = ask.caller
-  const { session_id, tag: wantedTag, restore_id, state: wantedState } = wanted
+  const { job_id, session_id, tag: wantedTag, restore_id, state: wantedState } = wanted
   const sorted = (stored: Iterable<{ readonly value: Run }>) => newestFirst(valuesOf(stored), from, placeOf)
   if (restore_id !== undefined) return sorted(state.where('run', 'restore', `${project}/${restore_id}`))
   if (session_id !== undefined && wantedTag !== undefined)
     return sorted(state.where('run', 'set', `${project}/${session_id}.${Number(wantedTag)}`))
+  if (job_id !== undefined) return sorted(state.where('run', 'job', `${project}/${job_id}`))
   const part = partOf(wanted)
   if (!part && wantedState !== undefined && wantedState !== 'finished')
     return sorted(openRuns(state.where('run', 'open', '*'), project))
   return valuesOf(ask.served.recent.runsOf(project, from, part))
 }
 
-function partOf({ session_id, job_id, client_id }: Wanted): Part | undefined {
+function partOf({ session_id, client_id }: Wanted): Part | undefined {
   if (session_id !== undefined) return { of: 'session', id: session_id }
-  if (job_id !== undefined) return { of: 'job', id: job_id }
   return client_id === undefined ? undefined : { of: 'client', id: client_id }
 }
 

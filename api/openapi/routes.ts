@@ -15,6 +15,11 @@ const textOf = (body: string): Text => ({
   etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
 })
 
+async function textsOf(routes: readonly Route[], version: string) {
+  const document = await openApiOf(routes, version)
+  return { document: textOf(JSON.stringify(document)), page: textOf(referencePage(document)) }
+}
+
 /** Nothing from elsewhere, and nothing that runs. */
 const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -24,13 +29,8 @@ const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
  */
 export function referenceRoutes(all: () => readonly Route[]): readonly Route[] {
   // Made when it is first asked for: most servers never are.
-  let made: { readonly document: Text; readonly page: Text } | undefined
-  const madeFor = (ask: Ask) => {
-    if (made) return made
-    const document = openApiOf(all(), ask.served.version)
-    made = { document: textOf(JSON.stringify(document)), page: textOf(referencePage(document)) }
-    return made
-  }
+  let made: Promise<{ readonly document: Text; readonly page: Text }> | undefined
+  const madeFor = (ask: Ask) => (made ??= textsOf(all(), ask.served.version))
   const doc = {
     tag: 'Server',
     headers: { 'If-None-Match': 'The ETag of an earlier answer: 304 if it is the same' },
@@ -40,14 +40,15 @@ export function referenceRoutes(all: () => readonly Route[]): readonly Route[] {
       ...{ method: 'GET', path: '/openapi.json', role: 'nobody', errors: 'problem' },
       ...{ ...doc, id: 'getOpenApi', summary: 'Read this reference as OpenAPI 3.1' },
       answers: { 200: z.looseObject({ openapi: z.string() }), 304: 'nothing' },
-      answer: (ask) => answerWith(ask, madeFor(ask).document, { 'content-type': 'application/json' }),
+      answer: async (ask) =>
+        answerWith(ask, (await madeFor(ask)).document, { 'content-type': 'application/json' }),
     }),
     operation({
       ...{ method: 'GET', path: '/reference', role: 'nobody', errors: 'problem', gives: 'text/html' },
       ...{ ...doc, id: 'getReference', summary: 'Read this reference as a page' },
       answers: { 200: 'text', 304: 'nothing' },
-      answer: (ask) =>
-        answerWith(ask, madeFor(ask).page, {
+      answer: async (ask) =>
+        answerWith(ask, (await madeFor(ask)).page, {
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': policy,
           'x-content-type-options': 'nosniff',

@@ -13,17 +13,16 @@ export const placeOfSet = ({ admittedAt, session, tag }: SetRecord): Place => ({
   id: setIdOf(session, tag),
 })
 
-/** Only what is of one job, client or session. */
+/** Only what is of one client or session: of a job there are never many. */
 export interface Part {
-  readonly of: 'job' | 'client' | 'session'
+  readonly of: 'client' | 'session'
   readonly id: string
 }
 
 const listOf = (project: string, part: Part | undefined): string =>
   part ? `${project}/${part.of}/${part.id}` : project
 
-const partsOf = ({ job, client, session }: Run): readonly Part[] => [
-  { of: 'job', id: job },
+const partsOf = ({ client, session }: Run): readonly Part[] => [
   { of: 'client', id: client },
   ...(session ? [{ of: 'session', id: session.id } as const] : []),
 ]
