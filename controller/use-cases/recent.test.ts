@@ -59,6 +59,24 @@ describe('the runs that are newest', () => {
   })
 })
 
+describe('the runs of a client, and of a session', () => {
+  it('are listed by themselves, newest first', async () => {
+    const session = (id: string) => ({ session: { id, tag: 1 } })
+    const { recent, drop } = await stored(
+      ...[run('a', 1, { client: 'x' }), run('b', 2, { client: 'x', ...session('s') })],
+      ...[run('c', 3, session('s')), run('d', 4, { client: 'x' })],
+    )
+    const ids = (of: 'client' | 'session', id: string, from?: Run) =>
+      [...recent.runsOf('p', from && placeOf(from), { of, id })].map(({ value }) => value.id)
+    expect([ids('client', 'x'), ids('session', 's'), ids('client', 's')]).toEqual([
+      ...[['d', 'b', 'a'], ['c', 'b'], []],
+    ])
+    expect(ids('client', 'x', run('d', 4))).toEqual(['b', 'a'])
+    await drop('b')
+    expect([ids('client', 'x'), ids('session', 's')]).toEqual([['d', 'a'], ['c']])
+  })
+})
+
 describe('the last run of a job', () => {
   it('is the newest that has finished and was for what the job asks for', async () => {
     const waiting = { state: { is: 'waiting', attempt: 1, from: instant(0), by: instant(9) } }
