@@ -50,9 +50,6 @@ export const pauseS = z
   .min(0)
   .max(366 * 24 * 3600)
 
-/** An open object. */
-export const open = z.looseObject({})
-
 /** The answer to a change: whose it is, and the document's version after it. */
 export const changed = (key: string) =>
   z.object({ [key]: z.string(), version: z.int().meta({ description: 'Grows by one with each change' }) })

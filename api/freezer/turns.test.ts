@@ -27,7 +27,7 @@ it('needs no promise for what is soon done', () => {
 
 it('gives one of many a turn in each round of the event loop, and each in its order', async () => {
   const all = Array.from({ length: 4 }, () => work(40, 1))
-  const ends = all.map(({ step }) => inTurns(step, never))
+  const ends = all.map(async ({ step }) => inTurns(step, never))
   const rounds: number[] = []
   for (let before = 4; before < 160;) {
     await nextRound()
