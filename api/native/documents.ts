@@ -7,9 +7,12 @@ import { at, count } from './forms.ts'
 
 /* The documents that the own API answers with. A test holds every answer against them. */
 
-const results = ['success', 'partial', 'failed', 'aborted', 'lost'] as const satisfies readonly Result[]
+/** One of the words of a type: all of them, or it does not compile. */
+const oneOf = <W extends string>(all: Readonly<Record<W, true>>) => z.enum(Object.keys(all) as [W, ...W[]])
 
-const resultForm = z.enum(results).nullable().meta({
+const resultWord = oneOf<Result>({ success: true, partial: true, failed: true, aborted: true, lost: true })
+
+const resultForm = resultWord.nullable().meta({
   description:
     'Null until it has ended. `partial`: kept, but some sources could not be read. `lost`: nobody can say what became of it',
 })
@@ -33,19 +36,19 @@ const statsForm = z
   })
   .meta({ id: 'Stats', description: 'As far as the engine tells. Sizes in bytes' })
 
-const phases = [
-  'prepare',
-  'scan',
-  'transfer',
-  'commit',
-  'verify',
-  'cleanup',
-] as const satisfies readonly Phase[]
+const phaseWord = oneOf<Phase>({
+  prepare: true,
+  scan: true,
+  transfer: true,
+  commit: true,
+  verify: true,
+  cleanup: true,
+})
 
 const progressForm = z
   .object({
     step: count('Index into the steps'),
-    phase: z.enum(phases),
+    phase: phaseWord,
     done: z.number().meta({ description: 'Bytes, or items for engines that have no bytes' }),
     errors: count(),
     total: z.number().nullable(),
@@ -58,16 +61,18 @@ const progressForm = z
   })
   .meta({ id: 'Progress', description: 'What is known of the moment, and never stored' })
 
-const deeds = ['backup', 'restore', 'exec', 'verify', 'forget'] as const satisfies readonly Action['do'][]
+const deedWord = oneOf<Action['do']>({ backup: true, restore: true, exec: true, verify: true, forget: true })
 
 const stepForm = z
   .object({
     action_id: z.string(),
-    do: z.enum(deeds),
+    do: deedWord,
     engine: z.string(),
     backup_name: z.string().nullable(),
     tries: count(),
-    result: z.enum([...results, 'skipped']).nullable(),
+    result: oneOf<Result | 'skipped'>({
+      ...{ success: true, partial: true, failed: true, aborted: true, lost: true, skipped: true },
+    }).nullable(),
     reason: reasonForm.nullable(),
     backup_id: z.string().nullable().meta({ description: 'The catalogue entry that it made' }),
     stats: statsForm.nullable(),
@@ -77,20 +82,20 @@ const stepForm = z
   })
   .meta({ id: 'Step' })
 
-const runStates = [
-  'waiting',
-  'offered',
-  'armed',
-  'running',
-  'unknown',
-  'cancelling',
-  'finished',
-] as const satisfies readonly RunState['is'][]
+const runStateWord = oneOf<RunState['is']>({
+  waiting: true,
+  offered: true,
+  armed: true,
+  running: true,
+  unknown: true,
+  cancelling: true,
+  finished: true,
+})
 
-const purposes = ['job', 'restore', 'forget'] as const satisfies readonly Run['purpose'][]
+const purposeWord = oneOf<Run['purpose']>({ job: true, restore: true, forget: true })
 
 /** Where a run stands. */
-export const runStateForm = z.enum(runStates).meta({
+export const runStateForm = runStateWord.meta({
   description:
     '`offered`: an order may be on its way. `armed`: ready, waits for the start of its session. `unknown`: its node is silent; it may well be working',
 })
@@ -106,7 +111,7 @@ export const runForm = z
       description: 'What it is for: `at:<ms since 1970>`, `manual:<key>` or `session:<session>:<tag>`',
     }),
     session: z.object({ session_id: z.string(), tag: count() }).nullable(),
-    purpose: z.enum(purposes),
+    purpose: purposeWord,
     restore_id: z.string().nullable(),
     state: runStateForm,
     attempt: count('Attempts never overlap'),
@@ -129,7 +134,7 @@ const memberForm = z
     job_id: z.string(),
     client_id: z.string(),
     run_id: z.string(),
-    state: z.enum(runStates).meta({ description: '`waiting` until its run is made' }),
+    state: runStateWord.meta({ description: '`waiting` until its run is made' }),
     result: resultForm,
     reason: reasonForm.nullable(),
     started_at: at(),
@@ -140,8 +145,8 @@ const memberForm = z
   })
   .meta({ id: 'Member' })
 
-const setPhases = ['preparing', 'started', 'cancelling', 'ended'] as const satisfies readonly SetPhase['is'][]
-const grades = ['G0', 'G1', 'G2', 'G3', 'G4'] as const satisfies readonly Grade[]
+const setPhaseWord = oneOf<SetPhase['is']>({ preparing: true, started: true, cancelling: true, ended: true })
+const gradeWord = oneOf<Grade>({ G0: true, G1: true, G2: true, G3: true, G4: true })
 
 /** Everything made under one session tag. */
 export const setForm = z
@@ -151,11 +156,11 @@ export const setForm = z
     set_id: z.string(),
     slot: z.string(),
     admitted_at: at('When the start was taken'),
-    phase: z.enum(setPhases),
+    phase: setPhaseWord,
     go_at: at('The instant at which all members were told to start'),
     ended_at: at(),
     result: resultForm,
-    grade: z.enum(grades).nullable().meta({ description: 'How consistent it is' }),
+    grade: gradeWord.nullable().meta({ description: 'How consistent it is' }),
     reason: reasonForm.nullable(),
     start_skew_us: z.number().nullable().meta({ description: 'Latest minus earliest measured start' }),
     start_error_us: z.number().nullable().meta({ description: 'The largest error of these measurements' }),
@@ -179,14 +184,14 @@ export const repositoryForm = z
   })
   .meta({ id: 'Repository', description: 'Where an engine keeps data. What opens it is never shown' })
 
-const entryTypes = ['file', 'dir', 'symlink', 'other'] as const satisfies readonly TreeEntry['type'][]
+const entryTypeWord = oneOf<TreeEntry['type']>({ file: true, dir: true, symlink: true, other: true })
 
 /** One thing in a backup. */
 export const treeEntryForm = z
   .object({
     path: z.string().meta({ description: 'Bytes that are no UTF-8 are replaced in it' }),
     path_base64: z.string().optional().meta({ description: 'The exact bytes, when `path` cannot hold them' }),
-    type: z.enum(entryTypes),
+    type: entryTypeWord,
     size: z.number(),
     mode: z.int().meta({ description: 'Permission bits' }),
     mtime: z.string(),
