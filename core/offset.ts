@@ -46,25 +46,25 @@ export function withReading(
 
 /** A reading of the own clock as one of the other; undefined without a probe. One gives a true, if wide, interval. */
 export function toOther(samples: readonly Sample[], ownUs: number): Estimate | undefined {
-  const best = bestAt(samples, ownUs)
+  const best = bestOf(samples, () => ownUs)
   return best && { us: Math.round(ownUs + best.offsetUs), errorUs: best.errorUs }
 }
 
 /** A reading of the other clock as one of the own. */
 export function toOwn(samples: readonly Sample[], otherUs: number): Estimate | undefined {
-  const newest = samples.at(-1)
-  const best = newest && bestAt(samples, otherUs - newest.offsetUs)
+  // Each by its own offset: that of another probe may be wrong by more than this one's age counts for.
+  const best = bestOf(samples, ({ offsetUs }) => otherUs - offsetUs)
   return best && { us: Math.round(otherUs - best.offsetUs), errorUs: best.errorUs }
 }
 
-/** The probe that says most of this moment: the shorter it was on its way, and the newer, the better. */
-function bestAt(
+/** The probe that says most of a moment: the shorter it was on its way, and the newer, the better. */
+function bestOf(
   samples: readonly Sample[],
-  ownUs: number,
+  ownUsBy: (sample: Sample) => number,
 ): { offsetUs: number; errorUs: number } | undefined {
   let best: { offsetUs: number; errorUs: number } | undefined
   for (const sample of samples) {
-    const errorUs = errorAt(sample, ownUs)
+    const errorUs = errorAt(sample, ownUsBy(sample))
     if (best === undefined || errorUs <= best.errorUs) best = { offsetUs: sample.offsetUs, errorUs }
   }
   return best
