@@ -191,6 +191,24 @@ describe('a request that broke off', () => {
   })
 })
 
+it('kept answers of a project are never more than ten thousand: the oldest goes for a new one', async () => {
+  const api = await withJob()
+  const { state } = api.context
+  const answer = { status: 201, body: '' }
+  for (let from = 0; from < 10_000; from += 100)
+    await state.commit({
+      requires: [],
+      puts: Array.from({ length: 100 }, (_, n) => {
+        const id = `a${from + n}`
+        return put('answer', project, id, { id, project, request: '', answer, createdAt: api.now() })
+      }),
+    })
+  await withKey(api, '/v1/repositories', { location: '/srv' })
+  expect(state.count('answer', project)).toBe(10_000)
+  expect(state.get('answer', project, 'a0')).toBeUndefined()
+  expect(state.get('answer', project, 'a1')).toBeDefined()
+})
+
 it('kept answers are forgotten after a day', async () => {
   const api = await withJob()
   await withKey(api, '/v1/repositories', { location: '/a' })
