@@ -9,7 +9,9 @@ const readiness = z.object({
   status: z.enum(['ok', 'not ready']),
   etcd: z.enum(['ok', 'away']),
   loaded: z.boolean().meta({ description: 'Whether everything stored has been read once' }),
-  nats: z.enum(['ok', 'away']).meta({ description: 'Without it runs still start: it is told and not needed' }),
+  nats: z
+    .enum(['ok', 'away'])
+    .meta({ description: 'Without it runs still start: it is told and not needed' }),
   leader: z.enum(['this', 'other', 'none']),
   lines_open: z.int().meta({ description: 'Agents connected to this server' }),
 })

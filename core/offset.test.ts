@@ -62,7 +62,11 @@ describe('the offset between two monotonic clocks', () => {
     const server = (ownUs: number) => ownUs * (1 + 99e-6)
     const short = probe(server, 1_000 * second, 0, 50, 20)
     const long = probe(server, 1_000 * second + 70, 400_000, 1, 1)
-    const samples = withReading(withReading([], short.reading, short.receivedUs), long.reading, long.receivedUs)
+    const samples = withReading(
+      withReading([], short.reading, short.receivedUs),
+      long.reading,
+      long.receivedUs,
+    )
     const own = 1_000 * second + 400_100
     const back = toOwn(samples, Math.round(server(own)))!
     expect(Math.abs(back.us - own)).toBeLessThanOrEqual(back.errorUs + 2)

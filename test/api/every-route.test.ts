@@ -115,7 +115,7 @@ describe.each(tried.map((route) => ({ name: `${route.method} ${route.path}`, rou
           )
           expect(api.failures).toEqual([])
           // 501: Trove's clients know what no installation of it offers.
-        expect([501, 753].includes(answer.status) || answer.status < 500).toBe(true)
+          expect([501, 753].includes(answer.status) || answer.status < 500).toBe(true)
           if (answer.status < 400) return
           expect(await storedNow(api)).toBe(before)
           const fields = answer.status === 400 ? faultyFields(route, body) : undefined
