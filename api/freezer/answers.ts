@@ -25,6 +25,10 @@ const entry = z.looseObject({
   max_retries_interval: z.int(),
   mandatory: z.boolean(),
   freezer_action: z.looseObject({}).meta({ description: 'As sent; secrets are shown as `***`' }),
+  problem: z
+    .string()
+    .optional()
+    .meta({ description: 'Of a job shown by itself: why its node cannot do this, as far as is known' }),
 })
 
 export const shownJob = z

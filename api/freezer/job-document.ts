@@ -35,6 +35,7 @@ export const entryShape = {
   user_id: ignored,
   project_id: ignored,
   _version: ignored,
+  problem: ignored,
 }
 
 const entryForm = z.looseObject({

@@ -3,6 +3,8 @@ import type { Job } from '../../core/job.ts'
 import { actionsOf } from '../../controller/use-cases/functions.ts'
 import { isServerRun } from '../../controller/use-cases/job-planning.ts'
 import { masked } from '../../controller/use-cases/secret-fields.ts'
+import { some } from '../fields.ts'
+import { problemOf } from './problems.ts'
 import { ownerOf, type Seen, type Version } from './shown.ts'
 import { standingOf } from './standing.ts'
 
@@ -21,6 +23,15 @@ export function jobView(seen: Seen, job: Job, version: Version): JsonObject {
     ...(job.firn ? { firn: job.firn } : {}),
     _version: job.version,
   }
+}
+
+/** A job by itself, with what is known to stand in the way of its actions. Lists leave that out: it takes a while to find. */
+export function oneJobView(seen: Seen, job: Job, version: Version): JsonObject {
+  const entries = actionsOf(seen, job).map((action) => ({
+    ...entryView(action, job, version),
+    ...some('problem', problemOf(seen, job, action)),
+  }))
+  return { ...jobView(seen, job, version), job_actions: entries }
 }
 
 /** An entry of `job_actions`, or the same of an action document. */

@@ -17,7 +17,7 @@ import type { Ask, Route } from '../route.ts'
 import { shownJob } from './answers.ts'
 import { changed, sentDocument, spelling } from './forms.ts'
 import { jobChangeForm, jobForm, readJob } from './job-document.ts'
-import { jobView } from './job-view.ts'
+import { jobView, oneJobView } from './job-view.ts'
 import { quickLook } from './job-search.ts'
 import { answerList, listOf, listSpec, pageQuery, type Candidates } from './listing.ts'
 import { isOnly, isUnfinishedOnly, notCompleted, requiredValue, type Search } from './search.ts'
@@ -60,7 +60,7 @@ export function jobRoutes(group: Group): Route[] {
       ...{ ...looks, path: one, answers: { 200: shownJob } },
       answer: (ask) => {
         const stored = jobOf(ask, version)
-        return ask.json(jobView(seenBy(ask), stored.value, version), 200, etagHeader(stored))
+        return ask.json(oneJobView(seenBy(ask), stored.value, version), 200, etagHeader(stored))
       },
     }),
     operation({

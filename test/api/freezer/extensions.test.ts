@@ -199,3 +199,32 @@ describe('a job that calls a saved action', () => {
     expect((await ask('GET', '/v2/p1/jobs', nothing)).json.jobs).toEqual([])
   })
 })
+
+describe('an action that its node cannot do', () => {
+  const engine = (name: string, available: boolean, ...problems: string[]) => ({
+    ...{ engine: name, available, capabilities: [], problems },
+  })
+  it.each([
+    [{ backup_name: 'etc', path_to_backup: '/etc' }, undefined],
+    [
+      { backup_name: 'etc', path_to_backup: '/etc', engine_name: 'tar' },
+      'n1 cannot use the engine tar: no tar',
+    ],
+    [{ backup_name: 'etc', path_to_backup: '/etc', engine_name: 'nova' }, expect.stringContaining('nova')],
+    [{ action: 'exec' }, expect.stringContaining('command')],
+  ])('is stored and says so when its job is shown: %j', async (freezer_action, problem) => {
+    const api = await startApi()
+    const agent = {
+      ...{ version: '1', os: 'linux', hostname: 'n1', incarnation: 'i' },
+      engines: [engine('restic', true), engine('tar', false, 'no tar'), engine('exec', true)],
+    }
+    const client = { ...(await api.enrolled('n1')), agent }
+    await api.context.state.commit({ requires: [], puts: [put('client', 'p1', client.id, client)] })
+    await api.ask('POST', '/v1/jobs/j', { client_id: 'n1', job_actions: [{ freezer_action }] })
+    const shown = (await api.ask('GET', '/v1/jobs/j')).json
+    expect(shown.job_actions[0].problem).toEqual(problem)
+    expect((await api.ask('PATCH', '/v1/jobs/j', shown)).status).toBe(200)
+    expect((await api.ask('GET', '/v1/jobs/j')).json.job_actions).toEqual(shown.job_actions)
+    expect((await api.ask('GET', '/v1/jobs')).json.jobs[0].job_actions[0]).not.toHaveProperty('problem')
+  })
+})
