@@ -92,15 +92,19 @@ describe('qinlingclient', () => {
     await using token = withToken('qinling', '/qinling')
     const function_id = await functionOf(['true'])
     for (const qinling of [session, token]) {
-      const refused = (named: object) => expect(qinling.call('jobs.create', [], named)).rejects
-      await refused({ pattern: '* * * * *' }).toMatchObject({
-        status: 400,
-        message: expect.stringContaining('function'),
-      })
-      await refused({ function_id }).toMatchObject({ status: 400 })
-      await refused({ function_id, pattern: '0 0 31 2 *' }).toMatchObject({ status: 400 })
-      await refused({ function_id, first_execution_time: inSeconds(10) }).toMatchObject({ status: 400 })
-      await refused({ function_id: nobody, pattern: '* * * * *' }).toMatchObject({ status: 404 })
+      const refused = (named: object, how: object) =>
+        expect(qinling.call('jobs.create', [], named)).rejects.toMatchObject(how)
+      await refused(
+        { pattern: '* * * * *' },
+        {
+          status: 400,
+          message: expect.stringContaining('function'),
+        },
+      )
+      await refused({ function_id }, { status: 400 })
+      await refused({ function_id, pattern: '0 0 31 2 *' }, { status: 400 })
+      await refused({ function_id, first_execution_time: inSeconds(10) }, { status: 400 })
+      await refused({ function_id: nobody, pattern: '* * * * *' }, { status: 404 })
       await expect(qinling.call('jobs.get', ['no-uuid'])).rejects.toMatchObject({ status: 400 })
       await expect(qinling.call('jobs.get', [nobody])).rejects.toMatchObject({ status: 404 })
       expect(await qinling.call('jobs.list')).toEqual(await session.call('jobs.list'))

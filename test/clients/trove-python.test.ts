@@ -2,9 +2,11 @@ import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
 import type { Loose } from '../support/stack.ts'
-import type { PythonClient } from './programs.ts'
+import { tempDir } from '../support/temp.ts'
+import { startStack } from '../../scripts/up/stack.ts'
+import { environmentOf, PythonClient } from './programs.ts'
 import { until, untilGone } from './waiting.ts'
-import { rowsOf, withSession, withToken, writeRows } from './world.ts'
+import { nodeOf, rowsOf, withSession, withToken, writeRows } from './world.ts'
 
 const { data, project } = inject('world')
 const uuid = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
@@ -19,6 +21,28 @@ async function backUp(trove: PythonClient, name: string, more: object = {}): Pro
   const made = await trove.call('backups.create', [name, await ordersOf(trove)], more)
   return until(trove, 'backups.get', made.id, { status: 'COMPLETED' })
 }
+
+describe('troveclient, of a project that may have one backup', () => {
+  it('is told that there are too many, and how many there may be', async () => {
+    await using dir = await tempDir('quota')
+    await using stack = await startStack({
+      dataDir: dir.join('firn'),
+      serverConfig: { limits: { backups_per_project: 1 } },
+      agents: [await nodeOf('node-1', dir.join('node-1'))],
+    })
+    const where = `${stack.url}/v1.0/${stack.project}`
+    await using trove = new PythonClient(
+      { client: 'trove', token: stack.token, endpoint: where },
+      environmentOf(dir.path, {}),
+    )
+    expect(await trove.call('limits.list')).toMatchObject([{ verb: 'ABSOLUTE', max_backups: 1 }])
+    const one = await backUp(trove, 'one')
+    const orders = await ordersOf(trove)
+    await expect(trove.call('backups.create', ['two', orders])).rejects.toMatchObject({ status: 413 })
+    await trove.call('backups.delete', [one.id])
+    await trove.call('backups.create', ['two', orders])
+  })
+})
 
 describe('troveclient', () => {
   it('finds the databases that agents look after', async () => {
@@ -105,21 +129,23 @@ describe('troveclient', () => {
     await using trove = withSession('trove')
     const orders = await ordersOf(trove)
     const nobody = '8d2bb37b-0c4b-4a3d-9dd5-3ba8c9c2b2b1'
-    const refused = (name: string, args: unknown[], named: object = {}) =>
-      expect(trove.call(name, args, named)).rejects
-    await refused('backups.create', ['', orders]).toMatchObject({
-      status: 400,
-      message: expect.stringContaining('name'),
-    })
-    await refused('backups.create', ['x', nobody]).toMatchObject(notFound)
-    await refused('backups.create', ['x', orders], { parent_id: nobody }).toMatchObject(notFound)
-    await refused('backups.delete', [nobody]).toMatchObject(notFound)
-    await refused('backups.list', [], { datastore: 'nothing' }).toMatchObject(notFound)
-    await refused('backups.list', [], { limit: -1 }).toMatchObject({ status: 400 })
-    await refused('backups.list', [], { all_projects: true }).toMatchObject({ status: 403 })
-    await refused('instances.create', ['again'], { restorePoint: { backupRef: nobody } }).toMatchObject(
-      notFound,
+    const refused = (how: object, name: string, args: unknown[], named: object = {}) =>
+      expect(trove.call(name, args, named)).rejects.toMatchObject(how)
+    await refused(
+      {
+        status: 400,
+        message: expect.stringContaining('name'),
+      },
+      'backups.create',
+      ['', orders],
     )
+    await refused(notFound, 'backups.create', ['x', nobody])
+    await refused(notFound, 'backups.create', ['x', orders], { parent_id: nobody })
+    await refused(notFound, 'backups.delete', [nobody])
+    await refused(notFound, 'backups.list', [], { datastore: 'nothing' })
+    await refused({ status: 400 }, 'backups.list', [], { limit: -1 })
+    await refused({ status: 403 }, 'backups.list', [], { all_projects: true })
+    await refused(notFound, 'instances.create', ['again'], { restorePoint: { backupRef: nobody } })
     await using viewer = withSession('trove', {}, 'viewer')
     await expect(viewer.call('backups.create', ['x', orders])).rejects.toMatchObject({ status: 403 })
     await using admin = withSession('trove', {}, 'admin')

@@ -18,8 +18,10 @@ export interface World {
   readonly token: string
   /** Keystone's id of the project `backups`, in which everything happens. */
   readonly project: string
-  /** What the command lines of Keystone's users get, by user: `operator`, `viewer` and `admin`. */
-  readonly environments: Readonly<Record<'operator' | 'viewer' | 'admin', Record<string, string>>>
+  /** What the programs of Keystone's users get: of three in that project, and of Keystone's own administrator. */
+  readonly environments: Readonly<
+    Record<'operator' | 'viewer' | 'admin' | 'keystone', Record<string, string>>
+  >
   /** The nodes. */
   readonly clients: readonly string[]
   /** A folder for the data that is backed up and restored; databases lie in those of their nodes. */
@@ -39,7 +41,7 @@ const databases: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** An agent that runs anything, looks after its databases and may make more below `restored`. */
-async function nodeOf(client: string, folder: string) {
+export async function nodeOf(client: string, folder: string) {
   const restored = path.join(folder, 'restored')
   await mkdir(restored, { recursive: true })
   const instances = (databases[client] ?? []).map((key) => {
@@ -68,8 +70,10 @@ export function rowsOf(file: string): string[] {
   return rows.map(({ text }) => String(text))
 }
 
-/** Called by vitest before all tests; what it answers, after them. */
-export default async function setup(tests: TestProject): Promise<() => Promise<void>> {
+let made: AsyncDisposableStack | undefined
+
+/** Called by vitest before all tests. */
+export async function setup(tests: TestProject): Promise<void> {
   await using undo = new AsyncDisposableStack()
   const dir = undo.use(await tempDir('clients'))
   const keystone = undo.use(await startKeystone())
@@ -98,17 +102,23 @@ export default async function setup(tests: TestProject): Promise<() => Promise<v
   await keystone.endpoint('backup', stack.url)
   await keystone.endpoint('database', `${stack.url}/v1.0/$(project_id)s`)
   await keystone.endpoint('function-engine', `${stack.url}/qinling`)
-  const environment = (user: string) => environmentOf(dir.path, keystone.environmentOf(user, 'backups'))
+  const environment = (user: string, of = 'backups') =>
+    environmentOf(dir.path, keystone.environmentOf(user, of))
   tests.provide('world', {
     ...{ url: stack.url, token: stack.token, project, clients: stack.clients, data: dir.join('data') },
     environments: {
       operator: environment('operator'),
       viewer: environment('viewer'),
       admin: environment('administrator'),
+      keystone: environment('admin', 'admin'),
     },
   })
-  const end = undo.move()
-  return () => end.disposeAsync()
+  made = undo.move()
+}
+
+/** Called by vitest after all tests. */
+export async function teardown(): Promise<void> {
+  await made?.disposeAsync()
 }
 
 /** A client with a Keystone session of a user, which finds Firn in the catalogue. */
