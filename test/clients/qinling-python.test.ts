@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
+import type { Loose } from '../support/stack.ts'
 import { functionOf } from './functions.ts'
 import { until } from './waiting.ts'
 import { withSession, withToken } from './world.ts'
@@ -94,20 +95,15 @@ describe('qinlingclient', () => {
     for (const qinling of [session, token]) {
       const refused = (named: object, how: object) =>
         expect(qinling.call('jobs.create', [], named)).rejects.toMatchObject(how)
-      await refused(
-        { pattern: '* * * * *' },
-        {
-          status: 400,
-          message: expect.stringContaining('function'),
-        },
-      )
+      await refused({ pattern: '* * * * *' }, { status: 400, message: expect.stringContaining('function') })
       await refused({ function_id }, { status: 400 })
       await refused({ function_id, pattern: '0 0 31 2 *' }, { status: 400 })
       await refused({ function_id, first_execution_time: inSeconds(10) }, { status: 400 })
       await refused({ function_id: nobody, pattern: '* * * * *' }, { status: 404 })
       await expect(qinling.call('jobs.get', ['no-uuid'])).rejects.toMatchObject({ status: 400 })
       await expect(qinling.call('jobs.get', [nobody])).rejects.toMatchObject({ status: 404 })
-      expect(await qinling.call('jobs.list')).toEqual(await session.call('jobs.list'))
+      const ids = (await qinling.call('jobs.list')).map((job: Loose) => job.id)
+      expect(ids).toContain(minutely)
     }
     await using viewer = withSession('qinling', {}, 'viewer')
     await expect(

@@ -131,14 +131,8 @@ describe('troveclient', () => {
     const nobody = '8d2bb37b-0c4b-4a3d-9dd5-3ba8c9c2b2b1'
     const refused = (how: object, name: string, args: unknown[], named: object = {}) =>
       expect(trove.call(name, args, named)).rejects.toMatchObject(how)
-    await refused(
-      {
-        status: 400,
-        message: expect.stringContaining('name'),
-      },
-      'backups.create',
-      ['', orders],
-    )
+    const badName = { status: 400, message: expect.stringContaining('name') }
+    await refused(badName, 'backups.create', ['', orders])
     await refused(notFound, 'backups.create', ['x', nobody])
     await refused(notFound, 'backups.create', ['x', orders], { parent_id: nobody })
     await refused(notFound, 'backups.delete', [nobody])
