@@ -10,6 +10,7 @@ import type { ApiDeps, Served } from './deps.ts'
 import { unfinishedJobs } from './freezer/standing.ts'
 import { elsewhereOf } from './elsewhere.ts'
 import { answerTo } from './faults.ts'
+import { OpenStreams } from './open-streams.ts'
 import { Ask, type Route } from './route.ts'
 import { apiRoutes } from './routes.ts'
 import { oneAtATime } from './shared.ts'
@@ -28,6 +29,7 @@ export function buildApp(
     recent,
     unfinished: unfinishedJobs({ state: deps.context.state, recent }),
     counts: new RequestCounts(),
+    streams: new OpenStreams(),
     stopping,
     caughtUp: oneAtATime(() => deps.context.state.catchUp()),
   }

@@ -7,6 +7,7 @@ import type { Recent } from '../controller/use-cases/recent.ts'
 import type { Rate } from './auth/buckets.ts'
 import type { Unfinished } from '../controller/use-cases/unfinished.ts'
 import type { RequestCounts } from './counts.ts'
+import type { OpenStreams } from './open-streams.ts'
 
 /** One request that was answered, for the log. */
 export interface AnsweredRequest {
@@ -51,6 +52,7 @@ export interface Served extends ApiDeps {
   readonly recent: Recent
   readonly unfinished: Unfinished
   readonly counts: RequestCounts
+  readonly streams: OpenStreams
   /** Aborts when the server goes away: streams end then. */
   readonly stopping: AbortSignal
   /** Waits until reads show everything acknowledged before. One read of the store serves all who wait. */

@@ -1,13 +1,7 @@
-import { Fault } from '../../core/fault.ts'
 import type { Ask } from '../route.ts'
-
-/** Answers that stay open, all clients together: each holds a subscription. */
-const openMax = 500
 
 /** So often something is sent, so that a proxy keeps a quiet answer open, and a dead peer is noticed. Milliseconds. */
 const quietMs = 15_000
-
-let open = 0
 
 const encoder = new TextEncoder()
 
@@ -22,16 +16,15 @@ export function streamed<T>(
   textOf: (item: T) => string,
   quiet: string,
 ): Response {
-  if (open >= openMax) throw new Fault('too_much', `${openMax} streams are open already`)
+  const over = ask.served.streams.begin(ask.caller)
   const gone = new AbortController()
   const signal = AbortSignal.any([gone.signal, ask.served.stopping, ask.http.req.raw.signal])
   const items = source(signal)[Symbol.asyncIterator]()
-  open++
   let isOver = false
   const end = () => {
     if (isOver) return
     isOver = true
-    open--
+    over()
     clearInterval(beat)
     gone.abort()
   }

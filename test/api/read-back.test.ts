@@ -31,7 +31,7 @@ const hints: Readonly<Record<string, Arbitrary<Json>>> = {
 const ignored = new Set([
   ...['job_id', 'session_id', 'action_id', 'user_id', 'project_id', '_version', 'action_defaults', 'client'],
   ...['time_created', 'time_started', 'time_ended', 'time_start', 'time_end', 'last_start'],
-  ...['jobs', 'status', 'result', 'event', 'schedule_interval', 'schedule_internval'],
+  ...['jobs', 'status', 'result', 'event', 'problem', 'schedule_interval', 'schedule_internval'],
 ])
 const secret = /pass|secret|access_key|mysql_conf|sql_server_conf|mongo_conf|token/i
 
