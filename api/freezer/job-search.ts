@@ -1,24 +1,37 @@
 import type { Json, JsonObject } from '../../core/action.ts'
 import type { Job } from '../../core/job.ts'
 import { mask } from '../../controller/use-cases/secret-fields.ts'
-import { containsAny, type Pair, type Search } from './search.ts'
-import type { Seen } from './shown.ts'
+import type { Ask } from '../route.ts'
+import type { Candidates } from './listing.ts'
+import {
+  containsAny,
+  isOnly,
+  isUnfinishedOnly,
+  notCompleted,
+  requiredValue,
+  type Pair,
+  type Search,
+} from './search.ts'
+import { seenBy, type Seen, type Version } from './shown.ts'
 import { events, results, statuses } from './schedule-document.ts'
 import { standsOpen, statusOf } from './standing.ts'
+import { candidates } from './visible.ts'
 
 /*
  * A search over jobs looks at what is stored first: making the views of a hundred thousand jobs takes longer than everything else.
- * This may only say that a job is not found; whether it is, its view says.
+ * Whether a job is found its view says, except for the poll of a scheduler, whose answer is known beforehand.
  */
 
+type Reading = (seen: Seen, job: Job) => Json
+
 /** Fields of the view that are as good as stored. */
-const known: Readonly<Record<string, (seen: Seen, job: Job) => Json>> = {
-  job_id: (_, job) => job.id,
-  client_id: (_, job) => job.client ?? null,
-  description: (_, job) => job.description,
-  session_id: (_, job) => job.session ?? '',
-  status: (seen, job) => statusOf(seen, job),
-}
+const known: ReadonlyMap<string, Reading> = new Map<string, Reading>([
+  ['job_id', (_, job) => job.id],
+  ['client_id', (_, job) => job.client ?? null],
+  ['description', (_, job) => job.description],
+  ['session_id', (_, job) => job.session ?? ''],
+  ['status', (seen, job) => statusOf(seen, job)],
+])
 
 /** Other fields of the view that are not in the open parts of a job, where every other key comes from. */
 const shown: ReadonlySet<string> = new Set([
@@ -40,7 +53,7 @@ const shown: ReadonlySet<string> = new Set([
 const vocabulary = [...statuses, ...results, ...events, mask]
 
 /** Gives a look at a job: false when the search certainly does not find it. */
-export function quickLook(seen: Seen, search: Search): (job: Job) => false | undefined {
+function quickLook(seen: Seen, search: Search): (job: Job) => false | undefined {
   const match = search.match.filter(({ key, value }) => !shown.has(key) && value !== mask)
   const texts = search.texts.filter((words) => !containsAny(vocabulary, words))
   const matchNot = search.matchNot.filter(({ value }) => typeof value !== 'object' || value === null)
@@ -56,4 +69,27 @@ export function quickLook(seen: Seen, search: Search): (job: Job) => false | und
 }
 
 const stands = (seen: Seen, job: Job, pair: Pair): boolean =>
-  known[pair.key]?.(seen, job) === pair.value || standsOpen(job, pair)
+  known.get(pair.key)?.(seen, job) === pair.value || standsOpen(job, pair)
+
+/** A client's jobs are found without a look at the others, and those that are not over without a look at those that are. */
+export function jobsFor(
+  ask: Ask,
+  version: Version,
+  search: Search | undefined,
+  skip: number,
+): Candidates<Job> {
+  const { state } = ask.served.context
+  const { project } = ask.caller
+  if (!search) return candidates(ask, version, (from) => state.of('job', project, from), skip)
+  const look = quickLook(seenBy(ask), search)
+  const client = requiredValue(search, 'client_id')
+  if (client === undefined) return candidates(ask, version, () => state.of('job', project), 0, look)
+  // Of a saved action is known only once it is looked up what it says of clients and statuses.
+  const surely = (isAll: boolean) => (job: Job) => (isAll && job.function === undefined ? true : look(job))
+  if (isUnfinishedOnly(search)) {
+    const isAll = isOnly(search, ['client_id'], [notCompleted])
+    return candidates(ask, version, () => ask.served.unfinished.of(project, client), 0, surely(isAll))
+  }
+  const stored = () => state.where('job', 'mentions', `${project}/${client}`)
+  return candidates(ask, version, stored, 0, surely(isOnly(search, ['client_id'], [])))
+}

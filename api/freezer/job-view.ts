@@ -9,7 +9,22 @@ import { ownerOf, type Seen, type Version } from './shown.ts'
 import { standingOf } from './standing.ts'
 
 /** A job as Freezer shows it; one that calls a saved action with that action, as it is now. */
-export function jobView(seen: Seen, job: Job, version: Version): JsonObject {
+export const jobView = (seen: Seen, job: Job, version: Version): JsonObject =>
+  viewWith(seen, job, version, (action) => entryView(action, job, version))
+
+/** A job by itself, with what is known to stand in the way of its actions. Lists leave that out: it takes a while to find. */
+export const oneJobView = (seen: Seen, job: Job, version: Version): JsonObject =>
+  viewWith(seen, job, version, (action) => ({
+    ...entryView(action, job, version),
+    ...some('problem', problemOf(seen, job, action)),
+  }))
+
+function viewWith(
+  seen: Seen,
+  job: Job,
+  version: Version,
+  entry: (action: JobAction) => JsonObject,
+): JsonObject {
   return {
     job_id: job.id,
     ...ownerOf(job, version),
@@ -19,19 +34,10 @@ export function jobView(seen: Seen, job: Job, version: Version): JsonObject {
     session_tag: sessionTagOf(seen, job),
     ...(job.sessionName === undefined ? {} : { session_name: job.sessionName }),
     job_schedule: { ...job.schedule, ...standingOf(seen, job) },
-    job_actions: actionsOf(seen, job).map((action) => entryView(action, job, version)),
+    job_actions: actionsOf(seen, job).map(entry),
     ...(job.firn ? { firn: job.firn } : {}),
     _version: job.version,
   }
-}
-
-/** A job by itself, with what is known to stand in the way of its actions. Lists leave that out: it takes a while to find. */
-export function oneJobView(seen: Seen, job: Job, version: Version): JsonObject {
-  const entries = actionsOf(seen, job).map((action) => ({
-    ...entryView(action, job, version),
-    ...some('problem', problemOf(seen, job, action)),
-  }))
-  return { ...jobView(seen, job, version), job_actions: entries }
 }
 
 /** An entry of `job_actions`, or the same of an action document. */

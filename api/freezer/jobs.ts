@@ -18,100 +18,135 @@ import { shownJob } from './answers.ts'
 import { changed, sentDocument, spelling } from './forms.ts'
 import { jobChangeForm, jobForm, readJob } from './job-document.ts'
 import { jobView, oneJobView } from './job-view.ts'
-import { quickLook } from './job-search.ts'
-import { answerList, listOf, listSpec, pageQuery, type Candidates } from './listing.ts'
-import { isOnly, isUnfinishedOnly, notCompleted, requiredValue, type Search } from './search.ts'
+import { jobsFor } from './job-search.ts'
+import { answerList, listOf, listSpec, pageQuery } from './listing.ts'
+import type { Search } from './search.ts'
 import { seenBy, type Version } from './shown.ts'
 import { changes, looks, spec, type Group } from './spec.ts'
-import { candidates, found, refuseOthers, sees } from './visible.ts'
+import { found, refuseOthers, sees } from './visible.ts'
 
 /** Freezer's jobs. */
-export function jobRoutes(group: Group): Route[] {
-  const { base, version } = group
-  const all = `${base}/jobs`
-  const one = `${all}/:job_id`
-  return [
-    operation({
-      ...spec(group, 'listJobs', 'List jobs'),
-      ...{ ...listSpec, query: version === 'v2' ? everywhereQuery : pageQuery, path: all },
-      answers: { 200: listOf('jobs', shownJob) },
-      answer: (ask, input) => {
-        const seen = seenBy(ask)
-        const show = (job: Job) => jobView(seen, job, version)
-        const isEverywhere = version === 'v2' && ask.query('all_projects') !== undefined && isAllProjects(ask)
-        const documents = isEverywhere
-          ? () => ({ items: ofAllProjects(ask), skipped: 0, isFound: () => undefined })
-          : (search: Search | undefined, skip: number) => jobsFor(ask, version, search, skip)
-        return answerList(ask, input, 'jobs', { documents, show })
-      },
-    }),
-    operation({
-      ...spec(group, 'createJob', 'Create a job under an id of the server'),
-      ...{ ...changes, method: 'POST', path: all, body: jobForm },
-      answers: { 201: z.object({ job_id: z.string() }) },
-      answer: async (ask, input) => {
-        const fields = await jobIn(ask, version, input)
-        const stored = await spelt(() => createJob(ask.served.context, ask.caller, fields))
-        return ask.json({ job_id: stored.value.id }, 201, etagHeader(stored))
-      },
-    }),
-    operation({
-      ...spec(group, 'showJob', 'Show a job'),
-      ...{ ...looks, path: one, answers: { 200: shownJob } },
-      answer: (ask) => {
-        const stored = jobOf(ask, version)
-        return ask.json(oneJobView(seenBy(ask), stored.value, version), 200, etagHeader(stored))
-      },
-    }),
-    operation({
-      ...spec(group, 'putJob', 'Create a job under this id, or replace the whole one that has it'),
-      headers: matchHeaders,
-      ...{ ...changes, method: 'POST', path: one, body: jobForm, answers: { 201: changed('job_id') } },
-      answer: async (ask, input) => {
-        const { context } = ask.served
-        const id = jobId(ask.param('job_id'))
-        refuseOthers(ask, version, context.state.get('job', ask.caller.project, id))
-        const fields = await jobIn(ask, version, input)
-        const stored = await spelt(() => replaceJob(context, ask.caller, id, fields, expectationOf(ask)))
-        return ask.json({ job_id: id, version: stored.value.version }, 201, etagHeader(stored))
-      },
-    }),
-    operation({
-      ...spec(group, 'changeJob', 'Change what is sent of a job: objects are merged, arrays replaced'),
-      headers: matchHeaders,
-      ...{ ...changes, method: 'PATCH', path: one, body: jobChangeForm, answers: { 200: changed('job_id') } },
-      answer: async (ask, input) => {
-        const { id } = jobOf(ask, version).value
-        const fields = readJob(await sentDocument(ask, input))
-        const stored = await spelt(() =>
-          patchJob(ask.served.context, ask.caller, id, fields, expectationOf(ask)),
-        )
-        return ask.json({ job_id: id, version: stored.value.version }, 200, etagHeader(stored))
-      },
-    }),
-    operation({
-      ...spec(group, 'deleteJob', 'Delete a job; it leaves its session'),
-      headers: matchHeaders,
-      ...{ ...changes, method: 'DELETE', path: one, answers: { 204: 'nothing' } },
-      answer: async (ask) => {
-        await removeJob(ask.served.context, ask.caller, jobOf(ask, version).value.id, expectationOf(ask))
-        return ask.nothing()
-      },
-    }),
-    operation({
-      ...spec(group, 'sendJobEvent', 'Start, stop or abort a job'),
-      ...{ ...changes, method: 'POST', path: `${one}/event`, body: eventForm },
-      answers: { 202: z.object({ result: z.string() }) },
-      answer: async (ask, input) => {
-        const { id } = jobOf(ask, version).value
-        const [event] = Object.keys(await sentDocument(ask, input))
-        return ask.json(
-          { result: await jobEvent(ask.served.context, ask.caller, id, event as JobEvent) },
-          202,
-        )
-      },
-    }),
-  ]
+export const jobRoutes = (group: Group): Route[] =>
+  [
+    listJobsRoute,
+    createJobRoute,
+    showJobRoute,
+    putJobRoute,
+    changeJobRoute,
+    deleteJobRoute,
+    sendJobEventRoute,
+  ].map((route) => route(group))
+
+const all = ({ base }: Group): string => `${base}/jobs`
+const one = (group: Group): string => `${all(group)}/:job_id`
+
+function listJobsRoute(group: Group): Route {
+  const { version } = group
+  return operation({
+    ...spec(group, 'listJobs', 'List jobs'),
+    ...{ ...listSpec, query: version === 'v2' ? everywhereQuery : pageQuery, path: all(group) },
+    answers: { 200: listOf('jobs', shownJob) },
+    answer: (ask, input) => {
+      const seen = seenBy(ask)
+      const show = (job: Job) => jobView(seen, job, version)
+      const isEverywhere = version === 'v2' && ask.query('all_projects') !== undefined && isAllProjects(ask)
+      const documents = isEverywhere
+        ? () => ({ items: ofAllProjects(ask), skipped: 0, isFound: () => undefined })
+        : (search: Search | undefined, skip: number) => jobsFor(ask, version, search, skip)
+      return answerList(ask, input, 'jobs', { documents, show })
+    },
+  })
+}
+
+function createJobRoute(group: Group): Route {
+  const { version } = group
+  return operation({
+    ...spec(group, 'createJob', 'Create a job under an id of the server'),
+    ...{ ...changes, method: 'POST', path: all(group), body: jobForm },
+    answers: { 201: z.object({ job_id: z.string() }) },
+    answer: async (ask, input) => {
+      const fields = await jobIn(ask, version, input)
+      const stored = await spelt(() => createJob(ask.served.context, ask.caller, fields))
+      return ask.json({ job_id: stored.value.id }, 201, etagHeader(stored))
+    },
+  })
+}
+
+function showJobRoute(group: Group): Route {
+  const { version } = group
+  return operation({
+    ...spec(group, 'showJob', 'Show a job'),
+    ...{ ...looks, path: one(group), answers: { 200: shownJob } },
+    answer: (ask) => {
+      const stored = jobOf(ask, version)
+      return ask.json(oneJobView(seenBy(ask), stored.value, version), 200, etagHeader(stored))
+    },
+  })
+}
+
+function putJobRoute(group: Group): Route {
+  const { version } = group
+  return operation({
+    ...spec(group, 'putJob', 'Create a job under this id, or replace the whole one that has it'),
+    headers: matchHeaders,
+    ...{ ...changes, method: 'POST', path: one(group), body: jobForm, answers: { 201: changed('job_id') } },
+    answer: async (ask, input) => {
+      const { context } = ask.served
+      const id = jobId(ask.param('job_id'))
+      refuseOthers(ask, version, context.state.get('job', ask.caller.project, id))
+      const fields = await jobIn(ask, version, input)
+      const stored = await spelt(() => replaceJob(context, ask.caller, id, fields, expectationOf(ask)))
+      return ask.json({ job_id: id, version: stored.value.version }, 201, etagHeader(stored))
+    },
+  })
+}
+
+function changeJobRoute(group: Group): Route {
+  const { version } = group
+  return operation({
+    ...spec(group, 'changeJob', 'Change what is sent of a job: objects are merged, arrays replaced'),
+    headers: matchHeaders,
+    ...changes,
+    method: 'PATCH',
+    path: one(group),
+    body: jobChangeForm,
+    answers: { 200: changed('job_id') },
+    answer: async (ask, input) => {
+      const { id } = jobOf(ask, version).value
+      const fields = readJob(await sentDocument(ask, input))
+      const stored = await spelt(() =>
+        patchJob(ask.served.context, ask.caller, id, fields, expectationOf(ask)),
+      )
+      return ask.json({ job_id: id, version: stored.value.version }, 200, etagHeader(stored))
+    },
+  })
+}
+
+function deleteJobRoute(group: Group): Route {
+  const { version } = group
+  return operation({
+    ...spec(group, 'deleteJob', 'Delete a job; it leaves its session'),
+    headers: matchHeaders,
+    ...{ ...changes, method: 'DELETE', path: one(group), answers: { 204: 'nothing' } },
+    answer: async (ask) => {
+      await removeJob(ask.served.context, ask.caller, jobOf(ask, version).value.id, expectationOf(ask))
+      return ask.nothing()
+    },
+  })
+}
+
+function sendJobEventRoute(group: Group): Route {
+  const { version } = group
+  return operation({
+    ...spec(group, 'sendJobEvent', 'Start, stop or abort a job'),
+    ...{ ...changes, method: 'POST', path: `${one(group)}/event`, body: eventForm },
+    answers: { 202: z.object({ result: z.string() }) },
+    answer: async (ask, input) => {
+      const { id } = jobOf(ask, version).value
+      const [event] = Object.keys(await sentDocument(ask, input))
+      return ask.json({ result: await jobEvent(ask.served.context, ask.caller, id, event as JobEvent) }, 202)
+    },
+  })
 }
 
 /** One key names the event, its value does not matter. */
@@ -151,24 +186,6 @@ async function jobIn(
 
 const spelt = <T>(work: () => Promise<T>): Promise<T> =>
   spelling((field) => (field.startsWith('schedule_') ? `job_schedule.${field}` : field), work)
-
-/** A client's jobs are found without a look at the others, and those that are not over without a look at those that are. */
-function jobsFor(ask: Ask, version: Version, search: Search | undefined, skip: number): Candidates<Job> {
-  const { state } = ask.served.context
-  const { project } = ask.caller
-  if (!search) return candidates(ask, version, (from) => state.of('job', project, from), skip)
-  const look = quickLook(seenBy(ask), search)
-  const client = requiredValue(search, 'client_id')
-  if (client === undefined) return candidates(ask, version, () => state.of('job', project), 0, look)
-  // Of a saved action is known only once it is looked up what it says of clients and statuses.
-  const surely = (isAll: boolean) => (job: Job) => (isAll && job.function === undefined ? true : look(job))
-  if (isUnfinishedOnly(search)) {
-    const isAll = isOnly(search, ['client_id'], [notCompleted])
-    return candidates(ask, version, () => ask.served.unfinished.of(project, client), 0, surely(isAll))
-  }
-  const stored = () => state.where('job', 'mentions', `${project}/${client}`)
-  return candidates(ask, version, stored, 0, surely(isOnly(search, ['client_id'], [])))
-}
 
 /** Throws Fault('forbidden') for who is no administrator. */
 function isAllProjects(ask: Ask): boolean {

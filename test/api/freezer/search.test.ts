@@ -126,6 +126,17 @@ describe('a text of the command line', () => {
   })
 })
 
+describe('a key that every object of the language has', () => {
+  it.each(['__proto__', 'constructor', 'toString', 'length'])('%s is in no document', async (key) => {
+    const { ask } = await withJobs(1)
+    for (const value of ['"x"', 'null', '{}', '1']) {
+      const list = `[{"${key}": ${value}}]`
+      expect(ids(await ask('GET', '/v1/jobs', `{"match": ${list}}`))).toEqual([])
+      expect(ids(await ask('GET', '/v1/jobs', `{"match_not": ${list}}`))).toEqual(['j0'])
+    }
+  })
+})
+
 describe('bounds of time', () => {
   const stamped = async (api: Api, ...times: unknown[]) => {
     for (const time_stamp of times)
