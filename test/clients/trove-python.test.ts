@@ -117,6 +117,19 @@ describe('troveclient', () => {
     expect((await trove.call('backups.list', [], { datastore: 'sqlite' })).items).toContainEqual(before[0])
     expect(await trove.call('backups.find', [], { name: 'second' })).toEqual(second)
 
+    const registered = await trove.call('backups.create', ['known by where it lies', null], {
+      ...{ restore_from: third.locationRef, restore_size: third.size },
+      restore_ds_version: third.datastore.version_id,
+    })
+    expect(registered).toMatchObject({
+      status: 'RESTORED',
+      instance_id: null,
+      locationRef: third.locationRef,
+    })
+    await trove.call('backups.delete', [registered.id])
+    await untilGone(trove, 'backups.get', registered.id)
+    expect(await trove.call('backups.get', [third.id])).toEqual(third)
+
     // With a parent go those that build on it.
     await trove.call('backups.delete', [second.id])
     for (const { id } of [second, third]) await untilGone(trove, 'backups.get', id)
