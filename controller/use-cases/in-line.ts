@@ -3,8 +3,11 @@ import type { State } from '../state/state.ts'
 import type { Caller, Context } from './context.ts'
 import { retrying } from './retrying.ts'
 
-/** How long one waits for one's turn. Then it goes ahead all the same: whoever is before it may wait for a store that is away. Milliseconds. */
-const waitMs = 1_000
+/**
+ * How long one waits for one's turn: as long as a hundred others take. Then it goes ahead all the same, for whoever is before it
+ * may be waiting for a store that is away. Milliseconds.
+ */
+const waitMs = 500
 
 /** By state: the end of each line of work that is under way in this process. */
 const lines = new WeakMap<State, Map<string, Promise<void>>>()
@@ -15,7 +18,7 @@ const lines = new WeakMap<State, Map<string, Promise<void>>>()
  * compares, as for everything. Throws as `retrying`.
  */
 export function retryingInLine<T>(
-  context: Context,
+  context: Pick<Context, 'state' | 'clock'>,
   { project }: Pick<Caller, 'project'>,
   session: SessionId,
   attempt: () => Promise<T>,
@@ -25,7 +28,8 @@ export function retryingInLine<T>(
   if (!line) lines.set(context.state, (line = new Map()))
   const before = line.get(name)
   const work = () => retrying(context, attempt)
-  const mine = before ? afterTurn(context.clock, before).then(work) : work()
+  const isWaiting = before !== undefined && context.state.staleMs === undefined
+  const mine = isWaiting ? afterTurn(context.clock, before).then(work) : work()
   const end = mine.then(
     () => {},
     () => {},
