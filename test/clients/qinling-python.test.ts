@@ -81,7 +81,7 @@ describe('qinlingclient', () => {
     for (const bad of [{ pattern: '61 * * * *' }, { status: 'done' }, { next_execution_time: inSeconds(5) }])
       await expect(update(bad)).rejects.toMatchObject({ status: 400 })
     expect(await update({ status: 'cancelled' })).toMatchObject({ status: 'cancelled' })
-    await expect(update({ status: 'running' })).rejects.toThrow(/cancelled/)
+    await expect(update({ status: 'running' })).rejects.toThrow(new RegExp(`${job.id} is cancelled`))
 
     await qinling.call('jobs.delete', [job.id])
     for (const call of ['jobs.get', 'jobs.delete'])
