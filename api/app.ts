@@ -7,6 +7,7 @@ import { Admission } from './auth/admission.ts'
 import type { Bindings } from './body.ts'
 import { RequestCounts } from './counts.ts'
 import type { ApiDeps, Served } from './deps.ts'
+import { JobTexts } from './freezer/job-texts.ts'
 import { unfinishedJobs } from './freezer/standing.ts'
 import { elsewhereOf } from './elsewhere.ts'
 import { answerTo } from './faults.ts'
@@ -28,6 +29,7 @@ export function buildApp(
     ...deps,
     recent,
     unfinished: unfinishedJobs({ state: deps.context.state, recent }),
+    jobTexts: new JobTexts(),
     counts: new RequestCounts(),
     streams: new OpenStreams(),
     stopping,

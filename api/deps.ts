@@ -7,6 +7,7 @@ import type { Recent } from '../controller/use-cases/recent.ts'
 import type { Rate } from './auth/buckets.ts'
 import type { Unfinished } from '../controller/use-cases/unfinished.ts'
 import type { RequestCounts } from './counts.ts'
+import type { JobTexts } from './freezer/job-texts.ts'
 import type { OpenStreams } from './open-streams.ts'
 
 /** One request that was answered, for the log. */
@@ -51,6 +52,7 @@ export interface ApiDeps {
 export interface Served extends ApiDeps {
   readonly recent: Recent
   readonly unfinished: Unfinished
+  readonly jobTexts: JobTexts
   readonly counts: RequestCounts
   readonly streams: OpenStreams
   /** Aborts when the server goes away: streams end then. */

@@ -55,7 +55,8 @@ export const entryView = (
   freezer_action: masked(action.freezer),
 })
 
-function sessionTagOf(seen: Seen, job: Job): number {
+/** The tag of its session's newest start, where the servers run it; else what its scheduler says. */
+export function sessionTagOf(seen: Seen, job: Job): number {
   if (job.session === undefined || !isServerRun(seen, job)) return job.sessionTag
   return seen.state.get('session', job.project, job.session)?.value.tag ?? job.sessionTag
 }

@@ -49,11 +49,12 @@ function listJobsRoute(group: Group): Route {
     answer: (ask, input) => {
       const seen = seenBy(ask)
       const show = (job: Job) => jobView(seen, job, version)
+      const textOf = (job: Job) => ask.served.jobTexts.textOf(seen, job, version)
       const isEverywhere = version === 'v2' && ask.query('all_projects') !== undefined && isAllProjects(ask)
       const documents = isEverywhere
         ? () => ({ items: ofAllProjects(ask), skipped: 0, isFound: () => undefined })
         : (search: Search | undefined, skip: number) => jobsFor(ask, version, search, skip)
-      return answerList(ask, input, 'jobs', { documents, show })
+      return answerList(ask, input, 'jobs', { documents, show, textOf })
     },
   })
 }

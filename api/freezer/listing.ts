@@ -14,6 +14,8 @@ export interface Listed<T> {
   /** All that can be found, perhaps without the first `skip`; a search may narrow them, never beyond what it finds. */
   readonly documents: (search: Search | undefined, skip: number) => Candidates<T>
   readonly show: (document: T) => JsonObject
+  /** The text of what is shown, where that is known without making it. */
+  readonly textOf?: (document: T) => string
 }
 
 /** Documents that may be found. */
@@ -139,7 +141,12 @@ class Page<T> {
       this.#passed++
       return 1
     }
-    const shown = this.#listed.show(document)
+    const { show, textOf } = this.#listed
+    if (isFound && textOf) {
+      this.#add(textOf(document))
+      return this.#cost
+    }
+    const shown = show(document)
     if (!isFound && search && !finds(search, shown)) return this.#cost
     if (this.#passed < offset) this.#passed++
     else this.#add(JSON.stringify(shown))

@@ -81,7 +81,8 @@ function restingStatus(job: Job, last: Run | undefined): string {
 export const endOf = (run: Run | undefined): Instant | undefined =>
   run?.state.is === 'finished' ? run.state.at : undefined
 
-function openRunOf({ state }: Seen, job: Job): Run | undefined {
+/** The newest run of a job that has not ended. */
+export function openRunOf({ state }: Seen, job: Job): Run | undefined {
   let newest: Run | undefined
   for (const { value } of state.where('run', 'openOfJob', `${job.project}/${job.id}`))
     if (value.purpose === 'job') newest = value

@@ -59,3 +59,39 @@ describe('a list', () => {
     expect((await ask('GET', '/v1/jobs', '{')).status).toBe(753)
   })
 })
+
+describe('what a list shows of a job', () => {
+  it('is what it shows by itself, however often and whatever has happened to it', async () => {
+    const api = await startApi()
+    const { ask, enrolled } = api
+    await enrolled('agent')
+    await ask('POST', '/v1/sessions/s', { schedule: {}, hold_off: 0 })
+    for (const id of ['a', 'o']) await ask('POST', `/v1/jobs/${id}`, smallJob(id === 'a' ? 'agent' : 'old'))
+    const run = async (index: number) => (await ask('GET', '/v1/runs')).json.runs[index].run_id
+    const steps: (() => Promise<unknown>)[] = [
+      async () => {},
+      () => ask('PATCH', '/v1/jobs/a', { description: 'x' }),
+      () => ask('PATCH', '/v1/jobs/o', { job_schedule: { status: 'running' } }),
+      () => ask('POST', '/v1/jobs/a/event', { start: null }),
+      async () => ask('POST', `/v1/runs/${await run(0)}/cancel`, {}),
+      () => ask('PATCH', '/v1/jobs/a', { job_schedule: { schedule_interval: '1 days' } }),
+      () => ask('POST', '/v1/jobs/a/event', { stop: null }),
+      () => ask('PUT', '/v1/sessions/s/jobs/a'),
+      () => ask('PUT', '/v1/sessions/s/jobs/o'),
+      () => ask('POST', '/v1/sessions/s/action', { start: { job_id: 'o', current_tag: 0 } }),
+      async () => ask('POST', `/v1/runs/${await run(0)}/cancel`, {}),
+      () => ask('POST', '/v1/clients/agent/revoke'),
+      () => enrolled('old'),
+      () => ask('DELETE', '/v1/sessions/s'),
+    ]
+    for (const step of steps) {
+      await step()
+      for (const base of ['/v1', '/v2/p1'])
+        for (let n = 0; n < 2; n++) {
+          const { jobs } = (await ask('GET', `${base}/jobs`)).json
+          expect(jobs).toHaveLength(2)
+          for (const job of jobs) expect(job).toEqual((await ask('GET', `${base}/jobs/${job.job_id}`)).json)
+        }
+    }
+  })
+})
