@@ -74,6 +74,11 @@ describe('what a list shows of a job', () => {
       () => ask('PATCH', '/v1/jobs/o', { job_schedule: { status: 'running' } }),
       () => ask('POST', '/v1/jobs/a/event', { start: null }),
       async () => ask('POST', `/v1/runs/${await run(0)}/cancel`, {}),
+      async () => {
+        await ask('POST', '/v1/jobs/a/event', { start: null })
+        api.pass(5_000)
+        await ask('POST', `/v1/runs/${await run(0)}/cancel`, {})
+      },
       () => ask('PATCH', '/v1/jobs/a', { job_schedule: { schedule_interval: '1 days' } }),
       () => ask('POST', '/v1/jobs/a/event', { stop: null }),
       () => ask('PUT', '/v1/sessions/s/jobs/a'),
