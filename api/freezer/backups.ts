@@ -12,9 +12,9 @@ import { backupForm } from './backup-document.ts'
 import { backupView, foreignBackupView } from './backup-view.ts'
 import { sentDocument } from './forms.ts'
 import { answerList, listOf, listSpec, type Candidates } from './listing.ts'
-import { seenBy, type Seen, type Version } from './shown.ts'
+import type { Seen, Version } from './shown.ts'
 import { changes, looks, spec, type Group } from './spec.ts'
-import { candidates, found } from './visible.ts'
+import { candidates, found, seenBy } from './visible.ts'
 
 /** Entries of our own catalogue and records of other systems' agents, in one list. */
 type Listed = Backup | ForeignBackup

@@ -12,10 +12,10 @@ import {
   type Pair,
   type Search,
 } from './search.ts'
-import { seenBy, type Seen, type Version } from './shown.ts'
+import type { Seen, Version } from './shown.ts'
 import { events, results, statuses } from './schedule-document.ts'
 import { standsOpen, statusOf } from './standing.ts'
-import { candidates } from './visible.ts'
+import { candidates, seenBy } from './visible.ts'
 
 /*
  * A search over jobs looks at what is stored first: making the views of a hundred thousand jobs takes longer than everything else.

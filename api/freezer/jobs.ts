@@ -21,9 +21,9 @@ import { jobView, oneJobView } from './job-view.ts'
 import { jobsFor } from './job-search.ts'
 import { answerList, listOf, listSpec, pageQuery } from './listing.ts'
 import type { Search } from './search.ts'
-import { seenBy, type Version } from './shown.ts'
+import type { Version } from './shown.ts'
 import { changes, looks, spec, type Group } from './spec.ts'
-import { found, refuseOthers, sees } from './visible.ts'
+import { found, refuseOthers, seenBy, sees } from './visible.ts'
 
 /** Freezer's jobs. */
 export const jobRoutes = (group: Group): Route[] =>

@@ -18,9 +18,9 @@ import { answerList, listOf, listSpec } from './listing.ts'
 import { namedSessionForm, readSession, sessionForm, spellingOf } from './session-document.ts'
 import { memberRoutes, sessionOf } from './session-members.ts'
 import { sessionView } from './session-view.ts'
-import { seenBy, type Version } from './shown.ts'
+import type { Version } from './shown.ts'
 import { changes, looks, spec, type Group } from './spec.ts'
-import { candidates, refuseOthers } from './visible.ts'
+import { candidates, refuseOthers, seenBy } from './visible.ts'
 
 /** Freezer's sessions. */
 export const sessionRoutes = (group: Group): Route[] => [...documentRoutes(group), ...memberRoutes(group)]

@@ -3,15 +3,12 @@ import type { Instant } from '../../core/clock.ts'
 import type { Result } from '../../core/run.ts'
 import type { Context } from '../../controller/use-cases/context.ts'
 import type { Recent } from '../../controller/use-cases/recent.ts'
-import type { Ask } from '../route.ts'
 
 /** What a view looks at beside the document itself. */
 export interface Seen {
   readonly state: Context['state']
   readonly recent: Recent
 }
-
-export const seenBy = ({ served }: Ask): Seen => ({ state: served.context.state, recent: served.recent })
 
 /** v1 knows no projects; v2 shows the document's. */
 export type Version = 'v1' | 'v2'

@@ -1,7 +1,7 @@
 import { Fault } from '../../core/fault.ts'
 import type { Ask } from '../route.ts'
 import type { Candidates } from './listing.ts'
-import type { Version } from './shown.ts'
+import type { Seen, Version } from './shown.ts'
 
 interface Owned {
   readonly user: string
@@ -13,6 +13,9 @@ interface Owned {
  */
 const isPersonal = (ask: Ask, version: Version): boolean =>
   version === 'v1' && ask.http.req.header('firn-scope') !== 'project'
+
+/** What views look at. */
+export const seenBy = ({ served }: Ask): Seen => ({ state: served.context.state, recent: served.recent })
 
 /** Whether the caller sees it. */
 export const sees = (ask: Ask, version: Version, document: Owned): boolean =>
