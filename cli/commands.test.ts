@@ -281,12 +281,14 @@ describe('creating', () => {
       code: 0,
       stdout: 'job j1 created\n',
     })
+    expect(bodies()).toEqual([{ client_id: 'a', job_actions: [], firn: { autostart: false } }])
+    await call('job create --start -f -', { stdin: '{"client_id": "a", "job_actions": []}' })
     expect(bodies()).toEqual([{ client_id: 'a', job_actions: [] }])
     writeFileSync(
       dir.join('jobs.yaml'),
       'client_id: a\njob_actions: []\n---\nclient_id: b\njob_actions: []\n',
     )
-    expect((await call(`job create -f ${dir.join('jobs.yaml')} -o name`)).stdout).toBe('j2\nj3\n')
+    expect((await call(`job create -f ${dir.join('jobs.yaml')} -o name`)).stdout).toBe('j3\nj4\n')
     expect(bodies()).toMatchObject([{ client_id: 'a' }, { client_id: 'b' }])
     await call('job create -f -', { stdin: '- {client_id: a}\n- {client_id: b}\n' })
     expect(bodies()).toHaveLength(2)

@@ -70,6 +70,8 @@ export interface Job {
   readonly firn?: JsonObject
   /** `stopped`: its schedule does not fire. Runs asked for by hand still start. `cancelled`: the same, for good. */
   readonly wanted: 'active' | 'stopped' | 'cancelled'
+  /** Since when it is stopped by an event: a run that was under way then goes on to its end. */
+  readonly stoppedAt?: Instant
   readonly reported?: Reported
   readonly plan: Plan
   /** The first slot that it was made for, where that was decided then: it does not change with the schedule. */

@@ -18,10 +18,17 @@ const timing = {
     .meta({ description: 'How often the schedule fires, all in all' }),
 }
 
+const autostart = z
+  .boolean()
+  .nullable()
+  .optional()
+  .meta({ description: 'Whether a new job without a trigger runs once, now; true when absent' })
+
 /** The extensions of a job. */
 export const jobExtensions = z
   .strictObject({
     ...timing,
+    autostart,
     client_selector: z
       .record(z.string(), z.string().nullable())
       .nullable()

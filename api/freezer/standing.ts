@@ -72,10 +72,14 @@ const busyStatus = (runs: readonly Run[]): string =>
   runs.some((run) => run.state.is === 'cancelling') ? 'aborting' : 'running'
 
 function restingStatus(job: Job, last: Run | undefined): string {
-  if (job.wanted !== 'active') return 'stop'
+  if (job.wanted !== 'active') return hasRunSince(job, last) ? 'completed' : 'stop'
   if (job.plan.next !== undefined) return 'scheduled'
   return last ? 'completed' : ''
 }
+
+/** A run that was under way when its job was stopped went on to its end: then the job is over, not stopped. */
+const hasRunSince = ({ stoppedAt }: Job, last: Run | undefined): boolean =>
+  stoppedAt !== undefined && (endOf(last) ?? -1) >= stoppedAt
 
 /** When a run ended, if it has. */
 export const endOf = (run: Run | undefined): Instant | undefined =>

@@ -155,6 +155,7 @@ const create: Command = {
   options: [
     { name: 'file', short: 'f', value: 'FILE', required: true, help: 'the file; - reads standard input' },
     { name: 'id', value: 'ID', help: 'create it under this id, or replace the job that has it' },
+    { name: 'start', help: 'run it once, now, when it has no schedule' },
   ],
   examples: [
     ['firn job create -f etc.yaml', 'A job from a file'],
@@ -165,13 +166,21 @@ const create: Command = {
     const documents = await readDocuments(flags.needed('file'), io)
     if (named !== undefined && documents.length > 1)
       throw usage(`--id names one job, and the file holds ${documents.length}`)
-    for (const document of documents) {
+    for (const read of documents) {
+      const document = flags.has('start') ? read : waiting(read)
       const id = named ?? text(document, 'job_id')
       const answer = object(await api().post(id === '' ? '/v1/jobs' : path`/v1/jobs/${id}`, document))
       out.done(answer, idOf(answer), `job ${idOf(answer)} created`)
     }
     return EXIT.ok
   },
+}
+
+/** Over the API a job without a schedule runs at once, as Freezer's clients know it; from here it waits for `job run`. */
+function waiting(document: Document): Document {
+  const firn = document['firn'] ?? {}
+  const isSaid = typeof firn === 'object' && firn !== null && 'autostart' in firn
+  return isSaid || typeof firn !== 'object' ? document : { ...document, firn: { autostart: false, ...firn } }
 }
 
 const run: Command = {

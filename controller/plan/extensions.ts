@@ -26,6 +26,14 @@ export function patternIn(firn: Extensions | undefined): string | undefined {
   return pattern
 }
 
+/** `firn.autostart`: whether a new job without a trigger runs once, now; true when unset. Throws Fault('bad_request'). */
+export function autostartOf(firn: Extensions | undefined): boolean {
+  const autostart = firn?.['autostart']
+  if (autostart === undefined) return true
+  if (typeof autostart !== 'boolean') throw badField('firn.autostart', 'must be a boolean')
+  return autostart
+}
+
 /** `firn.count`: how often a schedule fires, all in all. Throws Fault('bad_request'). */
 export function countOf(firn: Extensions | undefined): number | undefined {
   const count = firn?.['count']

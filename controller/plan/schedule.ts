@@ -88,6 +88,9 @@ function pastSlot(trigger: Trigger, now: Instant): Instant | undefined {
   }
 }
 
+/** The plan of what nobody has said a time for: once, now. */
+export const onceNow = (plan: Plan, now: Instant): Plan => ({ ...plan, next: now })
+
 /** What is kept of a plan when a new one is made. */
 const begun = (plan: Plan | undefined): Plan => ({
   generation: (plan?.generation ?? 0) + 1,

@@ -8,13 +8,13 @@ import type { Caller, Context } from './context.ts'
 import { isServerRun, withJobPlan } from './job-planning.ts'
 import { commitJob, existingJob } from './jobs.ts'
 import { retrying } from './retrying.ts'
-import { startRun } from './start-run.ts'
+import { isBusy, startRun } from './start-run.ts'
 
 export type JobEvent = 'start' | 'stop' | 'abort'
 
 /**
  * Freezer's events. Where the servers run the job they act at once: `start` activates its schedule, and runs a job
- * without a trigger; `stop` keeps it from firing and lets runs end; `abort` does that and cancels its open runs. For other
+ * without a trigger, unless it runs already; `stop` keeps it from firing and lets runs end; `abort` does that and cancels its open runs. For other
  * clients the event is stored for their scheduler. Gives the published result word. Throws Fault 'not_found',
  * 'conflict' (start of a job that is cancelled), 'store_down' and what startRun and cancelRun throw.
  */
@@ -45,7 +45,10 @@ export async function jobEvent(
 function wanting(context: Context, job: Job, event: JobEvent): Job {
   const stopped = job.wanted === 'cancelled' ? job.wanted : 'stopped'
   const wanted = event === 'start' ? 'active' : stopped
-  if (isServerRun(context, job)) return { ...job, wanted }
+  if (isServerRun(context, job)) {
+    const { stoppedAt = context.clock.now(), ...going } = job
+    return event === 'start' ? { ...going, wanted } : { ...going, wanted, stoppedAt }
+  }
   const before: Reported = job.reported ?? {
     status: '',
     result: '',
@@ -59,7 +62,9 @@ function wanting(context: Context, job: Job, event: JobEvent): Job {
 }
 
 async function act(context: Context, caller: Caller, job: Job, event: JobEvent): Promise<void> {
-  if (event === 'start' && triggerIn(job.schedule, job.firn).is === 'none')
+  const isByHand = triggerIn(job.schedule, job.firn).is === 'none'
+  // What runs, or is about to, is what was asked for.
+  if (event === 'start' && isByHand && job.plan.next === undefined && !isBusy(context, job))
     await startRun(context, caller, { job: job.id, key: context.secrets.uuid() })
   if (event === 'abort')
     for (const run of [...context.state.where('run', 'openOfJob', scoped(job.project, job.id))])

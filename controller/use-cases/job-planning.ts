@@ -3,10 +3,10 @@ import type { JsonObject } from '../../core/action.ts'
 import { badField } from '../../core/fault.ts'
 import type { Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
-import type { Job, Plan, ScheduleFields, Session } from '../../core/job.ts'
+import type { Job, Plan, Reported, ScheduleFields, Session } from '../../core/job.ts'
 import { isEnrolled } from '../../core/select.ts'
-import { countOf, patternIn, timezoneOf } from '../plan/extensions.ts'
-import { replan, stopped, triggerIn, unplanned } from '../plan/schedule.ts'
+import { autostartOf, countOf, patternIn, timezoneOf } from '../plan/extensions.ts'
+import { onceNow, replan, stopped, triggerIn, unplanned } from '../plan/schedule.ts'
 import type { Context } from './context.ts'
 
 /**
@@ -44,6 +44,25 @@ export function withJobPlan(
   set?: Instant,
 ): Job {
   return { ...job, plan: planOf(context, job, before, firesByItself(context, job), fired, set) }
+}
+
+/**
+ * A new job with its plan. One without a trigger runs once, now, as a scheduler of old would have it; unless it is said
+ * to be stopped or over already, or is to be started by hand only.
+ */
+export function withFirstPlan(
+  context: Context,
+  job: Omit<Job, 'plan'>,
+  reported: Partial<Reported> | undefined,
+): Job {
+  const planned = withJobPlan(context, job, undefined)
+  const isDue =
+    firesByItself(context, job) &&
+    triggerIn(job.schedule, job.firn).is === 'none' &&
+    autostartOf(job.firn) &&
+    job.actions.length > 0 &&
+    !['stop', 'completed'].includes(reported?.status ?? '')
+  return isDue ? { ...planned, plan: onceNow(planned.plan, context.clock.now()) } : planned
 }
 
 /**

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JobAction, JsonObject } from '../../core/action.ts'
 import { Fault, badField } from '../../core/fault.ts'
+import type { Instant } from '../../core/clock.ts'
 import { jobId, type ClientId, type JobId, type SessionId } from '../../core/ids.ts'
 import type { Job, Reported } from '../../core/job.ts'
 import { withoutJob } from '../plan/membership.ts'
@@ -11,7 +12,14 @@ import type { Expectation } from './expectation.ts'
 import { actionsOf } from './functions.ts'
 import { takeActions, type JobEntry } from './job-actions.ts'
 import { retryingInLine } from './in-line.ts'
-import { isServerRun, mergedExtensions, selectorOf, withJobPlan, withSessionPlan } from './job-planning.ts'
+import {
+  isServerRun,
+  mergedExtensions,
+  selectorOf,
+  withFirstPlan,
+  withJobPlan,
+  withSessionPlan,
+} from './job-planning.ts'
 import { retrying } from './retrying.ts'
 
 /** What a document says of a job; absent: it says nothing of it. Types are checked, meaning is not. */
@@ -95,6 +103,7 @@ async function storeJob(
   const isCall = before?.value.function !== undefined && isSameActions(taken, known)
   const { actions, puts, requires } = isCall ? { ...taken, actions: [] } : taken
   const session = before ? before.value.session : fields.session
+  const now = context.clock.now()
   const plain = {
     ...described(fields, undefined),
     id,
@@ -104,11 +113,14 @@ async function storeJob(
     ...(isCall ? callIn(before.value) : {}),
     sessionTag: before?.value.sessionTag ?? fields.sessionTag ?? 0,
     ...(session === undefined ? {} : { session }),
-    wanted: before?.value.wanted ?? (fields.reported?.event === 'stop' ? 'stopped' : 'active'),
-    createdAt: before?.value.createdAt ?? context.clock.now(),
+    ...(before ? standingIn(before.value) : firstStanding(fields, now)),
+    createdAt: before?.value.createdAt ?? now,
     version: (before?.value.version ?? 0) + 1,
   } as const
-  const job = withJobPlan(context, withReport(context, plain, fields.reported, undefined), before?.value)
+  const reporting = withReport(context, plain, fields.reported, undefined)
+  const job = before
+    ? withJobPlan(context, reporting, before.value)
+    : withFirstPlan(context, reporting, fields.reported)
   const joined = before || session === undefined ? [] : joining(context, job, session)
   return commitJob(context, job, before, {
     puts: [...puts, ...joined.map(({ value }) => put('session', project, value.id, value))],
@@ -118,6 +130,17 @@ async function storeJob(
     ],
   })
 }
+
+type StandingOf = Pick<Job, 'wanted' | 'stoppedAt'>
+
+const standingIn = ({ wanted, stoppedAt }: Job): StandingOf => ({
+  wanted,
+  ...(stoppedAt === undefined ? {} : { stoppedAt }),
+})
+
+/** Created with the event stop, a job is created stopped. */
+const firstStanding = ({ reported }: JobFields, now: Instant): StandingOf =>
+  reported?.event === 'stop' ? { wanted: 'stopped', stoppedAt: now } : { wanted: 'active' }
 
 /** Whether a document's actions say no more than is known. */
 const isSameActions = (taken: ReturnType<typeof takeActions>, known: readonly JobAction[]): boolean =>

@@ -97,7 +97,7 @@ export async function ask<T>(
 export async function fleetJob(server: ServerChild, rig: Rig, action: object): Promise<string> {
   const { job_id } = await ask<{ job_id: string }>(server, rig, 'POST', '/v1/jobs', {
     description: 'for the whole fleet',
-    firn: { client_selector: fleetLabels },
+    firn: { client_selector: fleetLabels, autostart: false },
     job_actions: [{ freezer_action: action }],
   })
   return job_id

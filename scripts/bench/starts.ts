@@ -56,6 +56,7 @@ async function makeJob(stack: Stack, client: string, file: string): Promise<Time
     body: JSON.stringify({
       client_id: client,
       job_actions: [{ freezer_action: { action: 'exec', command: timedCommand(file) } }],
+      firn: { autostart: false },
     }),
   })
   if (response.status !== 201) throw new Error(`POST /v1/jobs: ${response.status} ${await response.text()}`)

@@ -35,6 +35,7 @@ export class Demo implements Disposable {
       client_id: client,
       description: `demo: ${client}`,
       job_actions: [{ freezer_action: action }],
+      firn: { autostart: false },
     })
     return text(answer, 'job_id')
   }

@@ -196,6 +196,9 @@ async function answerOf(response: Response): Promise<Answer> {
   return { status, headers, text, json }
 }
 
+/** What keeps a new job from running at once. */
+export const byHand = { firn: { autostart: false } }
+
 /** The smallest job that is one. */
 export const smallJob = (client: string, more: object = {}) => ({
   client_id: client,

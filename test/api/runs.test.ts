@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { smallJob, startApi, type Api, type Loose } from './harness.ts'
+import { byHand, smallJob, startApi, type Api, type Loose } from './harness.ts'
 
 async function withJob() {
   const api = await startApi()
   await api.enrolled('n1')
-  await api.ask('POST', '/v1/jobs/j', smallJob('n1'))
+  await api.ask('POST', '/v1/jobs/j', smallJob('n1', byHand))
   return api
 }
 const start = (api: Api, key?: string) =>

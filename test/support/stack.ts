@@ -128,7 +128,12 @@ export class TestStack implements AsyncDisposable {
   /** A job of one client. Answers its id. */
   async job(client: string, actions: readonly object[], server = 0): Promise<string> {
     const id = `job-${++this.#names}`
-    await this.must('POST', `/v1/jobs/${id}`, { client_id: client, job_actions: actions }, server)
+    await this.must(
+      'POST',
+      `/v1/jobs/${id}`,
+      { client_id: client, job_actions: actions, firn: { autostart: false } },
+      server,
+    )
     return id
   }
 

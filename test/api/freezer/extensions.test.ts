@@ -28,7 +28,7 @@ const standing = async ({ ask }: Api): Promise<Loose> => (await ask('GET', '/v1/
 describe('a job for every client that matches', () => {
   const selecting = {
     job_actions: [{ freezer_action: { action: 'exec', command: 'true' } }],
-    firn: { client_selector: { tier: 'web' } },
+    firn: { client_selector: { tier: 'web' }, autostart: false },
   }
 
   it('runs on each of them, and stands as all of its runs do', async () => {
@@ -61,7 +61,7 @@ describe('a job for every client that matches', () => {
     await api.ask('POST', '/v1/jobs/j', selecting)
     await api.ask('POST', '/v1/jobs/j/event', { start: null })
     await api.ask('POST', '/v1/jobs/j/event', { abort: null })
-    expect(await standing(api)).toMatchObject({ status: 'stop', result: 'aborted' })
+    expect(await standing(api)).toMatchObject({ status: 'completed', result: 'aborted' })
   })
 
   it('may take a client, a time zone and another label, and lose them, by PATCH', async () => {
@@ -77,6 +77,7 @@ describe('a job for every client that matches', () => {
     ).toEqual({
       timezone: 'Europe/Berlin',
       client_selector: { tier: 'web', site: 'a' },
+      autostart: false,
     })
     expect((await patch({ firn: { client_selector: { tier: null } } })).firn.client_selector).toEqual({
       site: 'a',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { smallJob, startApi } from '../harness.ts'
+import { byHand, smallJob, startApi } from '../harness.ts'
 
 describe('creating a job', () => {
   it('gives it an id and shows it with its defaults', async () => {
@@ -228,22 +228,36 @@ describe('events of a job', () => {
     expect([...context.state.of('run', 'p1')]).toEqual([])
   })
 
-  it('start runs a job without a trigger, abort cancels it', async () => {
+  it('start runs a job without a trigger, once; abort cancels it, and it is over', async () => {
     const { ask, enrolled } = await startApi()
     await enrolled('n1')
-    await ask('POST', '/v1/jobs/j', smallJob('n1'))
+    await ask('POST', '/v1/jobs/j', smallJob('n1', byHand))
+    const standing = async () => (await ask('GET', '/v1/jobs/j')).json.job_schedule
+    expect(await standing()).toMatchObject({ status: '', result: '' })
     await ask('POST', '/v1/jobs/j/event', { start: null })
-    expect((await ask('GET', '/v1/jobs/j')).json.job_schedule).toMatchObject({
-      status: 'running',
-      result: '',
-    })
+    await ask('POST', '/v1/jobs/j/event', { start: null })
+    expect(await standing()).toMatchObject({ status: 'running', result: '' })
     await ask('POST', '/v1/jobs/j/event', { abort: null })
-    expect((await ask('GET', '/v1/jobs/j')).json.job_schedule).toMatchObject({
-      status: 'stop',
-      result: 'aborted',
-    })
+    expect(await standing()).toMatchObject({ status: 'completed', result: 'aborted' })
     const { runs } = (await ask('GET', '/v1/runs?job_id=j')).json
     expect(runs).toMatchObject([{ state: 'finished', result: 'aborted' }])
+  })
+
+  it('stop lets what runs go on to its end, and the job is over then; one that does not run is stopped', async () => {
+    const { ask, enrolled, pass } = await startApi()
+    await enrolled('n1')
+    await ask('POST', '/v1/jobs/j', smallJob('n1', byHand))
+    const status = async () => (await ask('GET', '/v1/jobs/j')).json.job_schedule.status
+    await ask('POST', '/v1/jobs/j/event', { stop: null })
+    expect(await status()).toBe('stop')
+    pass(1_000)
+    await ask('POST', '/v1/jobs/j/event', { start: null })
+    await ask('POST', '/v1/jobs/j/event', { stop: null })
+    expect(await status()).toBe('running')
+    pass(1_000)
+    const [run] = (await ask('GET', '/v1/runs?job_id=j')).json.runs
+    await ask('POST', `/v1/runs/${run.run_id}/cancel`)
+    expect(await status()).toBe('completed')
   })
 
   it.each([{}, { jump: 1 }, { start: 1, stop: 1 }])('refuses %j', async (body) => {

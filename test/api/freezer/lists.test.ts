@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { smallJob, startApi, type Loose } from '../harness.ts'
+import { byHand, smallJob, startApi, type Loose } from '../harness.ts'
 
 const ids = (answer: { json: Loose }): string[] => answer.json.jobs.map((job: Loose) => job.job_id)
 
@@ -66,7 +66,8 @@ describe('what a list shows of a job', () => {
     const { ask, enrolled } = api
     await enrolled('agent')
     await ask('POST', '/v1/sessions/s', { schedule: {}, hold_off: 0 })
-    for (const id of ['a', 'o']) await ask('POST', `/v1/jobs/${id}`, smallJob(id === 'a' ? 'agent' : 'old'))
+    for (const id of ['a', 'o'])
+      await ask('POST', `/v1/jobs/${id}`, smallJob(id === 'a' ? 'agent' : 'old', byHand))
     const run = async (index: number) => (await ask('GET', '/v1/runs')).json.runs[index].run_id
     const steps: (() => Promise<unknown>)[] = [
       async () => {},

@@ -1,6 +1,6 @@
 // The contract, sections 6.1 and 17: every schedule is understood or refused when it is sent.
 import { describe, expect, it } from 'vitest'
-import { smallJob, startApi } from '../harness.ts'
+import { byHand, smallJob, startApi } from '../harness.ts'
 
 describe('a schedule', () => {
   it.each([
@@ -135,12 +135,38 @@ describe("a job's own times", () => {
       ['a', 'agent'],
       ['o', 'old'],
     ] as const) {
-      await ask('POST', `/v1/jobs/${id}`, smallJob(client))
+      await ask('POST', `/v1/jobs/${id}`, smallJob(client, byHand))
       expect((await ask('PATCH', `/v1/jobs/${id}`, { job_schedule: report })).status).toBe(200)
     }
     expect((await ask('GET', '/v1/jobs/o')).json.job_schedule).toMatchObject(report)
     expect((await ask('GET', '/v1/jobs/a')).json.job_schedule).toMatchObject({
       ...{ status: '', result: '', event: '', time_started: -1 },
     })
+  })
+})
+
+describe('a job without a trigger', () => {
+  const standingOf = async (document: object) => {
+    const { ask, enrolled } = await startApi()
+    await enrolled('agent')
+    await ask('POST', '/v1/sessions/s', { schedule: {} })
+    expect((await ask('POST', '/v1/jobs/j', smallJob('agent', document))).status).toBe(201)
+    const start = await ask('POST', '/v1/jobs/j/event', { start: null })
+    expect(start.status).toBe(202)
+    const { status } = (await ask('GET', '/v1/jobs/j')).json.job_schedule
+    return { status, runs: (await ask('GET', '/v1/runs?job_id=j')).json.runs.length }
+  }
+
+  it('is due at once, and a start while it is changes nothing', async () => {
+    expect(await standingOf({})).toEqual({ status: 'scheduled', runs: 0 })
+  })
+
+  it.each([
+    ['that says so', byHand],
+    ['that is created stopped', { job_schedule: { event: 'stop' } }],
+    ['that is over already', { job_schedule: { status: 'completed', result: 'success' } }],
+    ['of a session', { session_id: 's' }],
+  ])('waits for a start when it is one %s', async (_, document) => {
+    expect(await standingOf(document)).toEqual({ status: 'running', runs: 1 })
   })
 })

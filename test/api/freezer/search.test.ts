@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Json, JsonObject } from '../../../core/action.ts'
-import { smallJob, startApi, type Api, type Loose } from '../harness.ts'
+import { byHand, smallJob, startApi, type Api, type Loose } from '../harness.ts'
 
 const ids = (answer: { json: Loose }): string[] => answer.json.jobs.map((job: Loose) => job.job_id)
 
@@ -74,7 +74,7 @@ describe("a scheduler's poll", () => {
   it('sees what the servers run end, and what they run no more', async () => {
     const { ask, enrolled } = await startApi()
     await enrolled('old')
-    await ask('POST', '/v1/jobs/once', smallJob('old'))
+    await ask('POST', '/v1/jobs/once', smallJob('old', byHand))
     await ask('POST', '/v1/jobs/once/event', { start: null })
     expect(ids(await ask('GET', '/v1/jobs', poll))).toEqual(['once'])
     const [run] = (await ask('GET', '/v1/runs?job_id=once')).json.runs
