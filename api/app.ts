@@ -78,7 +78,8 @@ function serve(
     return route.answer(ask)
   }
   try {
-    const answer = route.role === 'nobody' ? route.answer(ask) : once(admission.admit(route, http), answered)
+    const answer =
+      route.role === 'nobody' ? route.answer(ask) : whenKnown(admission.admit(route, http), answered)
     if (!(answer instanceof Promise)) return told(answer)
     return answer.catch((error: unknown) => recovered(served, route, ask, error)).then(told)
   } catch (error) {
@@ -86,7 +87,8 @@ function serve(
   }
 }
 
-const once = <T>(
+/** At once where the caller is known already. */
+const whenKnown = <T>(
   caller: Caller | Promise<Caller>,
   then: (caller: Caller) => T | Promise<T>,
 ): T | Promise<T> => (caller instanceof Promise ? caller.then(then) : then(caller))

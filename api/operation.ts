@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import type { Json } from '../core/action.ts'
 import { Fault } from '../core/fault.ts'
-import { isObject, missing, quoted, refusal } from './fields.ts'
+import { isObject, missing, quoted, refusal, some } from './fields.ts'
 import type { Ask, Route, RouteDoc } from './route.ts'
 
 /** What a route is given of the request, as its schemas say; each part is read and checked when asked for. */
 export interface Input<Query, Body> {
+  /** Checked where it is taken out, which for `answer(ask, { query })` is before anything is looked up. */
   readonly query: Query
   /** Asked for late: routes look the thing up first, so that an unknown one is "not found". */
   readonly body: () => Promise<Body>
@@ -31,16 +32,17 @@ export function operation<
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
 >(spec: Operation<Q, B>): Route {
-  const { method, path, role, errors, project, gives, repeat, answer, query, body, ...doc } = spec
-  const route = {
-    ...{ method, path, role, errors },
-    ...(project ? { project } : {}),
-    ...(gives === undefined ? {} : { gives }),
-    ...(repeat === undefined ? {} : { repeat }),
-  }
+  const { tag, summary, description, id, params, headers, answers, query, body, answer, ...route } = spec
   return {
     ...route,
-    doc: { ...doc, ...(query ? { query } : {}), ...(body ? { body } : {}) },
+    doc: {
+      ...{ tag, summary, id, answers },
+      ...some('description', description),
+      ...some('params', params),
+      ...some('headers', headers),
+      ...(query ? { query } : {}),
+      ...(body ? { body } : {}),
+    },
     answer: (ask) =>
       answer(ask, {
         get query() {
