@@ -6,9 +6,9 @@ import type { Databases, Template } from '../../ports/databases.ts'
 /** Where copies for backups are made: the same place for a database each time, so that its backups are of one path. */
 export const copiesIn = (stateDir: string): string => path.join(stateDir, 'copies')
 
-/** The beginning of folders in which restores work, beside the databases that they make; other agents' have another one. */
+/** The beginning of folders in which restores work, beside the databases that they make; other agents' and engines' have another one. */
 const workPrefix = (stateMark: string): string =>
-  `.firn-${createHash('sha256').update(stateMark).digest('hex').slice(0, 12)}-`
+  `.firn-sqlite-${createHash('sha256').update(stateMark).digest('hex').slice(0, 12)}-`
 
 /** The folder in which a database is restored before it gets its name. */
 export const workFolder = ({ root }: Template, key: string, stateMark: string): string =>
