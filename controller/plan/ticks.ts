@@ -3,8 +3,7 @@ import { instant, type Instant } from '../../core/clock.ts'
 import { badField } from '../../core/fault.ts'
 
 /**
- * The instants of a cron pattern. croner is asked, never armed: with a date it is a pure function, and its rules for
- * daylight saving are the ones documented in docs/scheduling.md.
+ * The instants of a cron pattern. croner is asked, never armed: with a date it is a pure function.
  */
 export interface Ticks {
   /** The first tick strictly after `from`, if any. */
