@@ -53,7 +53,7 @@ describe('an open backup', () => {
   })
 
   it('is completed by a success that the catalogue has', () => {
-    expect(settleBackup(ended('success'), entry)).toEqual({ do: 'close', state: { is: 'completed' }, entry })
+    expect(settleBackup(ended('success'), entry)).toEqual({ do: 'close', state: { is: 'completed' } })
     expect(settleBackup(ended('success'), undefined)).toMatchObject({
       state: { is: 'failed', reason: { code: 'not_kept' } },
     })
@@ -63,7 +63,6 @@ describe('an open backup', () => {
     const partial = aBackup({ result: 'partial' })
     expect(settleBackup(ended('partial'), partial)).toMatchObject({
       state: { is: 'failed', reason: { code: 'partial' } },
-      entry: partial,
     })
   })
 

@@ -35,14 +35,13 @@ const unreadable: Reason = { code: 'partial', text: 'some of its data could not 
 export function settleBackup(
   run: Run | undefined,
   entry: Backup | undefined,
-): Settlement<{ readonly state: InstanceBackup['state']; readonly entry?: Backup }> {
+): Settlement<{ readonly state: InstanceBackup['state'] }> {
   if (!run) return { do: 'missing' }
   if (run.state.is !== 'finished') return { do: 'wait' }
-  const kept = entry ? { entry } : {}
   if (run.state.result === 'success' && entry?.result === 'success')
-    return { do: 'close', state: { is: 'completed' }, ...kept }
+    return { do: 'close', state: { is: 'completed' } }
   const reason = run.state.reason ?? unexplained(run.state.result)
-  return { do: 'close', state: { is: 'failed', reason }, ...kept }
+  return { do: 'close', state: { is: 'failed', reason } }
 }
 
 const unexplained = (result: string): Reason => {

@@ -60,7 +60,7 @@ export class InstanceWork {
     await this.#surely(async (last) => {
       const stored = this.#options.context.state.get('instance', project, id)
       if (stored?.value.state.is === 'building') return this.#settleRestore(stored, last)
-      return stored?.value.busy === undefined ? true : this.#release(stored, stored.value.busy, last)
+      return stored?.value.busy === undefined ? true : this.#release(stored, last)
     })
     return undefined
   }
@@ -94,6 +94,7 @@ export class InstanceWork {
     if (found.do === 'wait') return true
     if (found.do === 'missing' && !last) return false
     const settled = found.do === 'close' ? found.state : missingBackup
+    // What it has saved may be catalogued, and not be known here yet.
     if (settled.is === 'failed' && !last) return false
     const instance = record.instance && state.get('instance', project, record.instance)
     const now = clock.now()
@@ -194,12 +195,13 @@ export class InstanceWork {
   }
 
   /** An instance that waits for a backup which is over, or was never there. */
-  async #release(stored: Stored<Instance>, id: InstanceBackupId, last: boolean): Promise<boolean> {
+  async #release(stored: Stored<Instance>, last: boolean): Promise<boolean> {
     const { state } = this.#options.context
-    if (state.get('instance_backup', stored.value.project, id)?.value.state.is === 'open') return true
-    if (!last) return false
     const { busy, ...free } = stored.value
-    if (busy === id) await this.#putInstance(stored, free)
+    const backup = busy && state.get('instance_backup', free.project, busy)
+    if (backup?.value.state.is === 'open') return true
+    if (!last) return false
+    await this.#putInstance(stored, free)
     return true
   }
 
