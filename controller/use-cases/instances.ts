@@ -19,7 +19,7 @@ import type { State } from '../state/state.ts'
 import type { Caller, Context } from './context.ts'
 import { parentOf, savedEntry } from './instance-records.ts'
 import { creating, newRun } from './new-run.ts'
-import { retrying } from './retrying.ts'
+import { retrying, surely } from './retrying.ts'
 
 /** An instance to be created by restoring a backup. */
 export interface NewInstance {
@@ -60,7 +60,7 @@ export function createInstance(
   wish: NewInstance,
 ): Promise<Stored<Instance>> {
   const random = context.secrets.uuid().slice(0, 8)
-  return retrying(context, () => create(context, caller, wish, random))
+  return surely(context, () => retrying(context, () => create(context, caller, wish, random)))
 }
 
 async function create(
@@ -166,7 +166,7 @@ function keyFor(name: string, random: string): string {
  * again comes back. Throws Fault 'not_found', 'busy' (any other state, or a backup of it is under way), 'store_down'.
  */
 export async function removeInstance(context: Context, caller: Caller, id: InstanceId): Promise<void> {
-  await retrying(context, async () => {
+  const remove = async (): Promise<void> => {
     const stored = existingInstance(context, caller, id)
     const { project, state, busy } = stored.value
     if (busy !== undefined) throw new Fault('busy', `backup ${busy} of instance ${id} is running`)
@@ -176,5 +176,6 @@ export async function removeInstance(context: Context, caller: Caller, id: Insta
       puts: [],
       deletes: [ref('instance', project, id)],
     })
-  })
+  }
+  await surely(context, () => retrying(context, remove))
 }

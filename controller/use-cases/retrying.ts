@@ -39,7 +39,7 @@ export async function surely<T>({ state }: Pick<Context, 'state'>, attempt: () =
   try {
     return await attempt()
   } catch (error) {
-    if (!isFault(error, 'busy', 'too_much')) throw error
+    if (!isFault(error, 'busy', 'too_much', 'conflict', 'unsupported')) throw error
   }
   await state.catchUp()
   return attempt()
