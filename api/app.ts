@@ -11,10 +11,10 @@ import { JobTexts } from './freezer/job-texts.ts'
 import { unfinishedJobs } from './freezer/standing.ts'
 import { elsewhereOf } from './elsewhere.ts'
 import { answerTo } from './faults.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { OpenStreams } from './open-streams.ts'
 import { Ask, type Route } from './route.ts'
 import { apiRoutes } from './routes.ts'
-import { oneAtATime } from './shared.ts'
 
 /**
  * The whole API over its dependencies. `stopping` ends the streams that are open. It starts nothing and keeps no state

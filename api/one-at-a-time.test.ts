@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { oneAtATime } from './shared.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 
 it('serves everybody who asked before it began by one call, and those who ask meanwhile by the next', async () => {
   const calls: (() => void)[] = []
