@@ -11,6 +11,7 @@ import {
   sessionSlot,
   slot,
   slotAt,
+  userSlot,
 } from './ids.ts'
 
 const refusal = (field: string) => expect.objectContaining({ code: 'bad_request', detail: { field } })
@@ -80,6 +81,15 @@ describe('a slot', () => {
       expect(slot(text)).toBe(text)
   })
 
+  it('is each user’s own where a user chose the key, however long both are', () => {
+    const [ann, bob] = [ids.userId('ann'), ids.userId('bob')]
+    expect(userSlot(ann, 'k')).toBe('manual:ann:k')
+    expect(userSlot(bob, 'k')).not.toBe(userSlot(ann, 'k'))
+    const longest = userSlot(ids.userId('u'.repeat(64)), 'k'.repeat(128))
+    expect(slot(longest)).toBe(longest)
+    expect(() => userSlot(ann, 'a b')).toThrow(refusal('idempotency_key'))
+  })
+
   it('has no other form', () => {
     for (const text of ['', 'at:', 'every:5', 'manual:a b', `manual:${'x'.repeat(201)}`, 7])
       expect(() => slot(text), String(text)).toThrow(refusal('slot'))
@@ -108,7 +118,8 @@ describe('the id of a run', () => {
       backupIdOf(id, 1),
       repositoryIdOf(project, client, 'restic', '/srv'),
       repositoryIdOf(project, client, 'tar', '/srv'),
-      restoreIdOf(project, 'k'),
+      restoreIdOf(project, ids.userId('ann'), 'k'),
+      restoreIdOf(project, ids.userId('bob'), 'k'),
     ]
     expect(new Set([id, ...others]).size).toBe(others.length + 1)
   })

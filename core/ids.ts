@@ -28,7 +28,7 @@ export type InstanceId = Id<'instance'>
 export type InstanceBackupId = Id<'instance_backup'>
 /** One server process, new at each start. */
 export type ServerId = Id<'server'>
-/** What a run is for: `at:<instant ms>`, `manual:<key>` or `session:<session id>:<tag>`. */
+/** What a run is for: `at:<instant ms>`, `manual:<key>` (a user's: `manual:<user>:<key>`) or `session:<session id>:<tag>`. */
 export type Slot = Id<'slot'>
 
 /** Freezer's ID form; its published documents use up to 64 characters. */
@@ -85,6 +85,11 @@ export function manualSlot(key: unknown): Slot {
     throw badField('idempotency_key', 'must be 1 to 128 printable characters without blanks')
   return `manual:${key}` as Slot
 }
+/** A start that a user asked for: keys are each user's own, and a user's id has no colon. */
+export function userSlot(user: UserId, key: unknown): Slot {
+  manualSlot(key)
+  return `manual:${user}:${String(key)}` as Slot
+}
 /** One start of a session; its members share it. */
 export const sessionSlot = (session: SessionId, tag: number): Slot => `session:${session}:${tag}` as Slot
 /** The slot text back from storage or a message: any of the three forms above. */
@@ -107,16 +112,17 @@ export const runIdOf = (project: ProjectId, job: JobId, client: ClientId, slot: 
 export const backupIdOf = (run: RunId, action: number): BackupId =>
   digest('backup', run, String(action)) as BackupId
 
-/** A place on a node is one repository of that node, however often it is named. */
+/** A place on a node is one repository of that node, however often it is named; without a node, one that all share. */
 export const repositoryIdOf = (
   project: ProjectId,
-  client: ClientId,
+  client: ClientId | undefined,
   engine: string,
   location: string,
-): RepositoryId => digest('repository', project, client, engine, location) as RepositoryId
+): RepositoryId => digest('repository', project, client ?? '', engine, location) as RepositoryId
 
-/** One restore request: the same caller's key is the same request. */
-export const restoreIdOf = (project: ProjectId, key: string): string => digest('restore', project, key)
+/** One restore request: the same user's same key is the same request. */
+export const restoreIdOf = (project: ProjectId, user: UserId, key: string): string =>
+  digest('restore', project, user, key)
 
 /** 32 hex digits (Freezer's form) as a UUID with dashes; a UUID stays what it is, in lower case. */
 const dashed = (hex: string): string =>

@@ -32,6 +32,7 @@ const known = (backups: readonly Backup[] = [], repositories: readonly Repositor
   now: noon,
   defaultLocation: (engine) => `${byDefault}${engine === 'restic' ? '' : `-${engine}`}`,
   repository: (id) => (repositories.includes(id) ? aRepository(id) : undefined),
+  repositoriesAt: () => [],
   backup: (id) => backups.find((backup) => backup.id === id),
   backupsOf: (of) => backups.filter((backup) => backup.client === of),
 })
@@ -67,6 +68,34 @@ describe('a planned backup', () => {
     const { tasks, repositories } = planTasks([aJobAction({ freezer }), aJobAction({ freezer })], known())
     expect(repositories).toMatchObject([{ location: '/var/backups', engine: 'restic' }])
     expect(tasks.map((task) => task.repository)).toEqual([repositories[0]?.id, repositories[0]?.id])
+  })
+
+  it('uses what was registered for the place: its node’s own, else a shared one, of the same engine', () => {
+    const freezer = { ...etc, storage: 'local', container: '/var/backups' }
+    const at = (id: string, over: { client?: ClientId }): Repository => {
+      const { client: _, ...shared } = aRepository(id as RepositoryId)
+      return { ...shared, location: '/var/backups', ...over }
+    }
+    const knows = (...found: Repository[]): Known => ({
+      ...known(),
+      repositoriesAt: (engine, location) => (engine === 'restic' && location === '/var/backups' ? found : []),
+    })
+    const [own, shared, others] = [
+      at('own', { client }),
+      at('shared', {}),
+      at('o', { client: 'node2' as ClientId }),
+    ]
+    expect(plan(freezer, knows(others, shared, own))).toMatchObject({ repository: 'own', repositories: [] })
+    expect(plan(freezer, knows(others, shared))).toMatchObject({ repository: 'shared', repositories: [] })
+    expect(plan(freezer, knows(others)).repositories).toHaveLength(1)
+    expect(plan({ ...freezer, engine_name: 'tar' }, knows(own)).repositories).toHaveLength(1)
+  })
+
+  it('stays with the repository of its place when that was moved', () => {
+    const freezer = { ...etc, storage: 'local', container: '/var/backups' }
+    const id = repositoryIdOf(project, client, 'restic', '/var/backups')
+    const other = { ...aRepository('other' as RepositoryId), location: '/var/backups' }
+    expect(plan(freezer, { ...known([], [id]), repositoriesAt: () => [other] }).repository).toBe(id)
   })
 
   it('uses the repository that it names, and has a refusal when there is none', () => {

@@ -23,6 +23,8 @@ export interface Known {
   /** Where an engine's default repository of the client lies. Two engines never share a folder. */
   defaultLocation(engine: string): string
   repository(id: RepositoryId): Repository | undefined
+  /** Those of an engine that lie there, on whichever node. */
+  repositoriesAt(engine: string, location: string): Iterable<Repository>
   backup(id: string): Backup | undefined
   /** Kept backups of a client, in order of creation. */
   backupsOf(client: ClientId): Iterable<Backup>
@@ -127,8 +129,22 @@ function repositoryFor(
   const location = choice.is === 'place' ? choice.container : known.defaultLocation(engine)
   const { project, client } = known
   const id = repositoryIdOf(project, client, engine, location)
-  if (!known.repository(id)) fresh.set(id, { id, project, client, engine, location })
+  // The place's own stays it when it has been moved.
+  if (known.repository(id)) return id
+  const registered = registeredAt(engine, location, known)
+  if (registered) return registered.id
+  fresh.set(id, { id, project, client, engine, location })
   return id
+}
+
+/** What was made known there before: another one would not open it, for its password is another. The node's own first. */
+function registeredAt(engine: string, location: string, known: Known): Repository | undefined {
+  let shared: Repository | undefined
+  for (const repository of known.repositoriesAt(engine, location)) {
+    if (repository.client === known.client) return repository
+    if (repository.client === undefined) shared ??= repository
+  }
+  return shared
 }
 
 /** The level of a backup whose parent was named. What lies in another repository is no help to the engine. */

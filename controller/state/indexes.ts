@@ -78,7 +78,10 @@ const indexes = {
     /** Ids that are shown in another form: as a UUID. */
     uuid: (action) => foreignId(action.actionId),
   },
-  repository: {},
+  repository: {
+    /** Those that lie, each on its own node, at a place. */
+    place: ({ project, engine, location }) => [scoped(project, `${engine} ${location}`)],
+  },
   token: { hash: (token) => [token.hash] },
   join: { hash: (join) => [join.hash] },
   server: {},

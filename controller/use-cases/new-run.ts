@@ -1,4 +1,4 @@
-import type { Backup } from '../../core/catalogue.ts'
+import type { Backup, Repository } from '../../core/catalogue.ts'
 import { later, type Instant } from '../../core/clock.ts'
 import {
   runIdOf,
@@ -44,6 +44,7 @@ export function newRun(context: Context, request: RunRequest): { run: Run; repos
     now,
     defaultLocation: (engine) => defaultLocation(context.settings.defaultRepository, project, client, engine),
     repository: (id) => context.state.get('repository', project, id)?.value,
+    repositoriesAt: (engine, location) => repositoriesAt(context, project, engine, location),
     backup: (id) => kept(context.state.get('backup', project, id)),
     backupsOf: (of) => keptOf(context.state.where('backup', 'client', scoped(project, of))),
   })
@@ -99,6 +100,17 @@ export const repositoryPlace = (project: string, id: string): string => `reposit
 /** Where a client's default repository of an engine lies; `folder` stands in the place of the engine's name. */
 export const defaultLocation = (template: string, project: string, client: string, folder: string): string =>
   template.replaceAll('{project}', project).replaceAll('{client}', client).replaceAll('{engine}', folder)
+
+/** The repositories of a project, of all nodes and shared, that lie at a place. */
+export function* repositoriesAt(
+  { state }: Pick<Context, 'state'>,
+  project: ProjectId,
+  engine: string,
+  location: string,
+): Generator<Repository> {
+  for (const { value } of state.where('repository', 'place', scoped(project, `${engine} ${location}`)))
+    yield value
+}
 
 /** A backup, unless it is being removed. */
 const kept = (stored: Stored<Backup> | undefined): Backup | undefined =>

@@ -1,11 +1,18 @@
 import type { Backup, Repository } from '../../core/catalogue.ts'
 import { Fault } from '../../core/fault.ts'
-import { repositoryId, type BackupId, type ClientId, type RepositoryId } from '../../core/ids.ts'
+import {
+  repositoryId,
+  repositoryIdOf,
+  type BackupId,
+  type ClientId,
+  type ProjectId,
+  type RepositoryId,
+} from '../../core/ids.ts'
 import type { RepositoryAccess } from '../../core/link.ts'
 import { put, unchanged, type Stored } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
 import type { Expectation } from './expectation.ts'
-import { repositoryPlace } from './new-run.ts'
+import { repositoriesAt, repositoryPlace } from './new-run.ts'
 import { retrying } from './retrying.ts'
 
 export interface RepositoryWish {
@@ -17,13 +24,28 @@ export interface RepositoryWish {
   readonly password?: string
 }
 
-/** Makes a repository known; an agent creates it when it is first used. Throws Fault 'store_down'. */
-export async function createRepository(
+/**
+ * Makes a repository known; an agent creates it when it is first used. Throws Fault 'conflict' (it is known already, of the
+ * same node or shared as well), 'store_down'.
+ */
+export function createRepository(
+  context: Context,
+  caller: Caller,
+  wish: RepositoryWish,
+): Promise<Stored<Repository>> {
+  return retrying(context, () => create(context, caller, wish))
+}
+
+async function create(
   context: Context,
   { project }: Caller,
   { engine, location, client, password = context.secrets.random(32) }: RepositoryWish,
 ): Promise<Stored<Repository>> {
-  const id = repositoryId(context.secrets.uuid())
+  demandFree(context, project, { engine, location, ...(client === undefined ? {} : { client }) })
+  const ofPlace = repositoryIdOf(project, client, engine, location)
+  // The id of the place: two who make it known at once meet in it. One that has moved away has it still.
+  const isTaken = context.state.get('repository', project, ofPlace) !== undefined
+  const id = isTaken ? repositoryId(context.secrets.uuid()) : ofPlace
   const value: Repository = {
     ...{ id, project, engine, location },
     ...(client === undefined ? {} : { client }),
@@ -37,13 +59,25 @@ export async function createRepository(
   return { value, revision }
 }
 
+/** Two records of one place would have two passwords, and one of them wrong. Throws Fault('conflict'). */
+function demandFree(
+  context: Context,
+  project: ProjectId,
+  { engine, location, client }: Pick<Repository, 'engine' | 'location' | 'client'>,
+  own?: RepositoryId,
+): void {
+  for (const { id, client: of } of repositoriesAt(context, project, engine, location))
+    if (of === client && id !== own)
+      throw new Fault('conflict', `repository ${id} is at ${location} already`, { field: 'location' })
+}
+
 /** What is known anew of a repository; absent: it stays. */
 export interface RepositoryChange {
   readonly location?: string | undefined
   readonly password?: string | undefined
 }
 
-/** Throws Fault 'not_found', 'precondition_failed', 'stale_write', 'store_down'. */
+/** Throws Fault 'not_found', 'conflict' (another one lies there), 'precondition_failed', 'stale_write', 'store_down'. */
 export async function patchRepository(
   context: Context,
   { project }: Caller,
@@ -55,6 +89,7 @@ export async function patchRepository(
     const before = context.state.get('repository', project, id)
     if (!before) throw new Fault('not_found', `no repository ${id}`)
     expected?.(before)
+    if (location !== undefined) demandFree(context, project, { ...before.value, location }, id)
     const value: Repository = {
       ...before.value,
       ...(location === undefined ? {} : { location }),

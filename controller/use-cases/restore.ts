@@ -28,7 +28,7 @@ export interface RestoreRequest {
   /** Paths of the backup; empty: all. */
   readonly include: readonly string[]
   readonly overwrite: boolean
-  /** The same key is the same request. */
+  /** The same user's same key is the same request. */
   readonly key: string
 }
 
@@ -47,7 +47,7 @@ export async function restore(
   request.include.forEach((at, index) => checkPath(`include.${index}`, at))
   const backups = backupsOf(context, caller, request)
   manualSlot(request.key) // a key as for a run, or a fault
-  const restoreId = restoreIdOf(caller.project, request.key)
+  const restoreId = restoreIdOf(caller.project, caller.user, request.key)
   const requests = backups.map((backup): RunRequest => ({
     project: caller.project,
     user: caller.user,

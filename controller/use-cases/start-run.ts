@@ -1,6 +1,6 @@
 import type { FunctionCall } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
-import { manualSlot, runIdOf, type ClientId, type JobId, type Slot, type UserId } from '../../core/ids.ts'
+import { runIdOf, userSlot, type ClientId, type JobId, type Slot, type UserId } from '../../core/ids.ts'
 import type { Job } from '../../core/job.ts'
 import type { Reason, Run } from '../../core/run.ts'
 import { isEnrolled, matches } from '../../core/select.ts'
@@ -15,15 +15,15 @@ import { retrying } from './retrying.ts'
 const runsAtOnce = 25
 
 /**
- * Starts a job now: one run for its client, or for each client that its selector matches. The key makes it one slot: asked
- * again, the same runs come back. Throws Fault 'not_found', 'conflict' (no enrolled client), 'bad_request' or 'store_down'.
+ * Starts a job now: one run for its client, or for each client that its selector matches. The user's key makes it one slot:
+ * asked again, the same runs come back. Throws Fault 'not_found', 'conflict' (no enrolled client), 'bad_request' or 'store_down'.
  */
 export async function startRun(
   context: Context,
   caller: Caller,
   input: { readonly job: JobId; readonly client?: ClientId; readonly key: string },
 ): Promise<Stored<Run>[]> {
-  const slot = manualSlot(input.key)
+  const slot = userSlot(caller.user, input.key)
   const job = context.state.get('job', caller.project, input.job)?.value
   if (!job) throw new Fault('not_found', `no job ${input.job}`)
   const { requests } = requestsOf(context, job, slot, caller.user)

@@ -1,6 +1,6 @@
 import { Fault } from '../../core/fault.ts'
 import { later } from '../../core/clock.ts'
-import { manualSlot, runIdOf, sessionSlot, type SessionId, type Slot } from '../../core/ids.ts'
+import { runIdOf, sessionSlot, userSlot, type SessionId, type Slot } from '../../core/ids.ts'
 import type { Plan, Session } from '../../core/job.ts'
 import type { Epoch } from '../../core/link.ts'
 import { cancelSetRecord } from '../../core/set-machine.ts'
@@ -13,7 +13,7 @@ import { clientsOf } from './start-run.ts'
 
 /**
  * Starts a session now: `session_tag` + 1 and one start record with its members pinned, in one transaction whatever
- * their number; runs follow. The key makes it one slot: asked again, the same set comes back. Throws Fault 'not_found', 'conflict'
+ * their number; runs follow. The user's key makes it one slot: asked again, the same set comes back. Throws Fault 'not_found', 'conflict'
  * (no members), 'busy' (inside hold_off, or the last start is still under way), 'stale_write' or 'store_down'.
  */
 export async function startSession(
@@ -22,7 +22,7 @@ export async function startSession(
   id: SessionId,
   input: { readonly key: string },
 ): Promise<Stored<SetRecord>> {
-  const slot = manualSlot(input.key)
+  const slot = userSlot(caller.user, input.key)
   return retrying(context, async () => {
     const session = context.state.get('session', caller.project, id)
     if (!session) throw new Fault('not_found', `no session ${id}`)

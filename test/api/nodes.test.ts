@@ -211,6 +211,20 @@ describe('repositories', () => {
       location: '/srv/all',
       engine: 'restic',
     })
+    // Another record of it would have another password.
+    for (const password of ['hunter3', 'hunter2'])
+      expect((await ask('POST', '/v1/repositories', { location: '/srv/all', password })).json).toMatchObject({
+        ...{ status: 409, code: 'conflict', field: 'location' },
+      })
+    const ofNode = { location: '/srv/all', client_id: 'n1' }
+    const both = await Promise.all([1, 2].map(() => ask('POST', '/v1/repositories', ofNode)))
+    expect(both.map(({ status }) => status).sort()).toEqual([201, 409])
+    const elsewhere = (await ask('POST', '/v1/repositories', { location: '/srv/more' })).json
+    const path = `/v1/repositories/${elsewhere.repository_id}`
+    expect((await ask('PATCH', path, { location: '/srv/all' })).status).toBe(409)
+    expect((await ask('PATCH', path, { location: '/srv/moved' })).status).toBe(200)
+    // What has moved away leaves its place free.
+    expect((await ask('POST', '/v1/repositories', { location: '/srv/more' })).status).toBe(201)
     expect((await ask('POST', '/v1/repositories', { location: 'relative' })).json).toMatchObject({
       status: 400,
       field: 'location',

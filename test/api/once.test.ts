@@ -5,6 +5,7 @@ import { put } from '../../controller/state/documents.ts'
 import { answerIdOf } from '../../controller/use-cases/kept-answers.ts'
 import { Fault } from '../../core/fault.ts'
 import { History } from '../../controller/reconcile/history.ts'
+import { aBackup } from '../support/builders.ts'
 import { admin, project, smallJob, startApi, type Api } from './harness.ts'
 
 const withKey = (api: Api, path: string, body: unknown, key = 'k', as?: string) =>
@@ -73,8 +74,42 @@ describe('a request with an idempotency key', () => {
     const api = await withJob()
     const colleague = await api.token('admin', 'u-bob')
     const stranger = await api.token('admin', 'u-admin', 'p2')
-    for (const as of [undefined, colleague, stranger])
-      expect((await withKey(api, '/v1/repositories', { location: '/a' }, 'k', as)).status).toBe(201)
+    for (const as of [undefined, colleague, stranger]) {
+      const { status, json } = await withKey(api, '/v1/repositories', { location: '/a' }, 'k', as)
+      // Asked anew, and not answered with what another one got.
+      expect([status, json.code]).toEqual(as === colleague ? [409, 'conflict'] : [201, undefined])
+    }
+  })
+
+  it('starts for each user what that user asked for, and once', async () => {
+    const api = await withJob()
+    const colleague = await api.token('operator', 'u-bob')
+    const start = async (as?: string) =>
+      (await withKey(api, '/v1/runs', { job_id: 'j' }, 'k', as)).json.runs[0]
+    const [own, theirs] = [await start(), await start(colleague)]
+    expect(own.slot).toBe('manual:u-admin:k')
+    expect(theirs.slot).toBe('manual:u-bob:k')
+    expect(theirs.run_id).not.toBe(own.run_id)
+    expect((await start(colleague)).run_id).toBe(theirs.run_id)
+    expect((await api.ask('GET', '/v1/runs')).json.runs).toHaveLength(2)
+  })
+
+  it('restores, and starts sessions, for each user who asks', async () => {
+    const api = await withJob()
+    const colleague = await api.token('operator', 'u-bob')
+    await api.context.state.commit({ requires: [], puts: [put('backup', project, 'b1', aBackup())] })
+    const restored = async (as?: string) =>
+      (await withKey(api, '/v1/restores', { backup_id: 'b1', target: '/back' }, 'k', as)).json
+    const own = await restored()
+    expect(own.restore_id).toBeDefined()
+    expect((await restored(colleague)).restore_id).not.toBe(own.restore_id)
+    const { session_id } = (await api.ask('POST', '/v1/sessions', { schedule: {} })).json
+    await api.ask('PUT', `/v1/sessions/${session_id}/jobs/j`)
+    const started = async (as?: string) =>
+      (await withKey(api, `/v1/sessions/${session_id}/start`, {}, 's', as)).json
+    expect((await started()).slot).toBe('manual:u-admin:s')
+    // Not told of the other's start as if it were this one's.
+    expect((await started(colleague)).code).toBe('busy')
   })
 
   it('may be corrected when nothing was done', async () => {
@@ -149,7 +184,7 @@ describe('a request that broke off', () => {
     const api = await withJob()
     await leave(api, await requestOf('/v1/runs', { job_id: 'j' }))
     const { status, json } = await withKey(api, '/v1/runs', { job_id: 'j' })
-    expect([status, json.runs[0].slot]).toEqual([202, 'manual:k'])
+    expect([status, json.runs[0].slot]).toEqual([202, 'manual:u-admin:k'])
   })
 
   it.each([
