@@ -108,7 +108,7 @@ export const runForm = z
     client_id: z.string(),
     project_id: z.string(),
     slot: z.string().meta({
-      description: 'What it is for: `at:<ms since 1970>`, `manual:<key>` or `session:<session>:<tag>`',
+      description: 'What it is for: `at:<ms since 1970>`, `manual:<user>:<key>` or `session:<session>:<tag>`',
     }),
     session: z.object({ session_id: z.string(), tag: count() }).nullable(),
     purpose: purposeWord,
