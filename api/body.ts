@@ -2,9 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
-import { Fault, badField } from '../core/fault.ts'
+import { Fault } from '../core/fault.ts'
 import type { Json } from '../core/action.ts'
 import { EdgeFault } from './faults.ts'
+import { demandBounds, demandUnicode } from './json-bounds.ts'
 
 /** Node's own request and response; absent when a test calls the app without a server. */
 export type Bindings = { Bindings: Partial<HttpBindings> }
@@ -12,8 +13,8 @@ export type Bindings = { Bindings: Partial<HttpBindings> }
 /** A request's body may have this many bytes. Whole Freezer documents have a few kilobytes. */
 export const bodyBytesMax = 1024 * 1024
 
-/** How deep a document may be nested: far more than any published one, far less than what a recursion bears. */
-const depthMax = 64
+/** That of a stranger, who has no token: enough for a certificate request. */
+export const strangersBytesMax = 64 * 1024
 
 /** Whether a body was announced. Freezer's clients send GET, PUT and DELETE with a JSON content type and without one. */
 export function hasBody(c: Context<Bindings>): boolean {
@@ -23,17 +24,28 @@ export function hasBody(c: Context<Bindings>): boolean {
 }
 
 /**
- * The JSON body; undefined when it is empty. A Fetch request carries no body on GET, and Freezer's searches do: so it is
- * read from Node's request. Throws EdgeFault 'malformed_json' or 'body_too_large', Fault 'bad_request' (nested too deeply).
+ * The JSON body, of at most so many bytes; undefined when it is empty. A Fetch request carries no body on GET, and Freezer's
+ * searches do: so it is read from Node's request. Throws EdgeFault 'malformed_json', 'body_too_large' or 'wrong_media_type'
+ * (it is compressed), Fault 'bad_request' (nested too deeply, too many values, no Unicode).
  */
-export async function readJson(c: Context<Bindings>): Promise<Json | undefined> {
+export async function readJson(c: Context<Bindings>, bytesMax: number): Promise<Json | undefined> {
   if (!hasBody(c)) return undefined
-  const bytes = c.env?.incoming ? await bytesOf(c.env.incoming) : Buffer.from(await c.req.arrayBuffer())
-  if (bytes.length > bodyBytesMax) throw tooLarge()
+  demandPlain(c.req.header('content-encoding'))
+  const bytes = c.env?.incoming
+    ? await bytesOf(c.env.incoming, bytesMax)
+    : Buffer.from(await c.req.arrayBuffer())
+  if (bytes.length > bytesMax) throw tooLarge(bytesMax)
   if (bytes.length === 0) return undefined
+  demandBounds(bytes)
   const value = parsed(bytes)
-  if (depthOf(value) > depthMax) throw badField('body', `is nested more than ${depthMax} levels deep`)
+  // What is UTF-8 is Unicode, unless an escape makes something else of it.
+  if (bytes.includes('\\u')) demandUnicode(value)
   return value
+}
+
+function demandPlain(encoding: string | undefined): void {
+  if (encoding === undefined || /^\s*(identity)?\s*$/i.test(encoding)) return
+  throw new EdgeFault('wrong_media_type', `a body is sent as it is, not as ${encoding.slice(0, 80)}`)
 }
 
 function parsed(bytes: Buffer): Json {
@@ -46,11 +58,11 @@ function parsed(bytes: Buffer): Json {
 }
 
 // Closing the connection spares reading the rest of what was refused.
-const tooLarge = () =>
-  new EdgeFault('body_too_large', `the body has more than ${bodyBytesMax} bytes`, { connection: 'close' })
+const tooLarge = (bytesMax: number) =>
+  new EdgeFault('body_too_large', `the body has more than ${bytesMax} bytes`, { connection: 'close' })
 
-async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {
-  if (Number(incoming.headers['content-length']) > bodyBytesMax) throw tooLarge()
+async function bytesOf(incoming: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  if (Number(incoming.headers['content-length']) > bytesMax) throw tooLarge(bytesMax)
   const chunks: Buffer[] = []
   let length = 0
   await new Promise<void>((resolve, reject) => {
@@ -70,22 +82,9 @@ async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {
     const take = (chunk: Buffer) => {
       chunks.push(chunk)
       length += chunk.length
-      if (length > bodyBytesMax) refuse(tooLarge())
+      if (length > bytesMax) refuse(tooLarge(bytesMax))
     }
     incoming.on('data', take).once('end', ended).once('error', over).once('close', over)
   })
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
-}
-
-/** Without recursion: a body of opening brackets only must not end the process's stack. */
-function depthOf(value: Json): number {
-  let level: Json[] = [value]
-  for (let depth = 0; ; depth++) {
-    // Not by spreading: an array may have more items than a call has arguments.
-    const next = level.flatMap((item) =>
-      typeof item === 'object' && item !== null ? Object.values(item) : [],
-    )
-    if (next.length === 0 || depth > depthMax) return depth
-    level = next
-  }
 }

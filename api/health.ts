@@ -55,7 +55,7 @@ export const healthRoutes: readonly Route[] = [
     answer: (ask) => plain(ask, 'OK'),
   }),
   operation({
-    ...{ method: 'GET', path: '/metrics', role: 'viewer', errors: 'problem', gives: 'text/plain' },
+    ...{ method: 'GET', path: '/metrics', role: 'admin', errors: 'problem', gives: 'text/plain' },
     ...{ tag, id: 'getMetrics', summary: "Read counts in Prometheus' text format" },
     answers: { 200: 'text' },
     answer: (ask) => plain(ask, metricsText(ask.served), 'text/plain; version=0.0.4; charset=utf-8'),

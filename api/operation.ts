@@ -61,9 +61,27 @@ export function operation<
  * A value as its schema has it. Throws Fault('bad_request') that names the field; `whole` names the value itself.
  */
 export function checked<S extends z.ZodType>(schema: S, value: Json, whole: string): z.output<S> {
+  demandLengths(schema, value, whole, '')
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   throw faultOf(parsed.error.issues[0], value, whole)
+}
+
+/** Looks at how long lists are before what is in them: a schema counts last. Throws Fault('bad_request'). */
+function demandLengths(schema: z.ZodType, value: Json | undefined, whole: string, field: string): void {
+  if (typeof value !== 'object' || value === null) return
+  let plain: unknown = schema
+  while (plain instanceof z.ZodOptional || plain instanceof z.ZodNullable || plain instanceof z.ZodDefault)
+    plain = plain.unwrap()
+  if (plain instanceof z.ZodArray && Array.isArray(value)) {
+    const { maximum } = plain._zod.bag
+    if (typeof maximum === 'number' && value.length > maximum)
+      throw refusal(field || whole, `has more than ${maximum} entries`)
+  } else if (plain instanceof z.ZodObject && isObject(value)) {
+    for (const [key, inner] of Object.entries(plain.shape))
+      if (Object.hasOwn(value, key))
+        demandLengths(inner as z.ZodType, value[key], whole, field === '' ? key : `${field}.${key}`)
+  }
 }
 
 function faultOf(issue: z.core.$ZodIssue | undefined, value: Json, whole: string): Fault {

@@ -4,7 +4,7 @@ import type { Json } from '../core/action.ts'
 import { Fault } from '../core/fault.ts'
 import type { Role } from '../core/catalogue.ts'
 import type { Caller } from '../controller/use-cases/context.ts'
-import { hasBody, readJson, type Bindings } from './body.ts'
+import { bodyBytesMax, hasBody, readJson, strangersBytesMax, type Bindings } from './body.ts'
 import type { Served } from './deps.ts'
 import type { ErrorForm } from './faults.ts'
 
@@ -86,9 +86,9 @@ export class Ask {
     return hasBody(this.http)
   }
 
-  /** The JSON body, read once; undefined when empty. Throws EdgeFault 'malformed_json' or 'body_too_large'. */
+  /** The JSON body, read once; undefined when empty. Throws what `readJson` does; a stranger may send less than a caller. */
   body(): Promise<Json | undefined> {
-    this.#body ??= readJson(this.http)
+    this.#body ??= readJson(this.http, this.#caller ? bodyBytesMax : strangersBytesMax)
     return this.#body
   }
 

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
+import { Fault } from '../core/fault.ts'
 import { buildApp } from './app.ts'
 import type { ApiDeps } from './deps.ts'
+import { answerTo } from './faults.ts'
 
 export interface HttpOptions {
   /** 0: any free one. */
@@ -34,6 +36,16 @@ const idleMs = 65_000
 /** How long answers under way may take once the server goes away. Milliseconds. */
 const drainMs = 5_000
 
+/** To a request whose host or path is no part of a URL, so that no façade can be told from it. */
+function unreadable(error: unknown): Response {
+  const isTheirs = error instanceof Error && error.name === 'RequestError'
+  const { status, headers, body } = answerTo(
+    isTheirs ? new Fault('bad_request', error.message) : error,
+    'problem',
+  )
+  return new Response(JSON.stringify(body), { status, headers })
+}
+
 /**
  * Serves the API until it is disposed of: then it takes no more requests, ends open streams, and lets what is under way
  * finish for at most 5 s. Throws node's error when the port is taken.
@@ -45,16 +57,17 @@ export async function serveHttp(
   const { port, host, headersMs = headersDefaultMs, requestMs = requestDefaultMs } = options
   const stopping = new AbortController()
   const app = buildApp(deps, stopping.signal)
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: {
+  const server = createServer(
+    {
       headersTimeout: Math.min(headersMs, requestMs),
       requestTimeout: requestMs,
       // How often node looks for requests that are over their time.
       connectionsCheckingInterval: Math.min(headersMs, requestMs, 1_000),
       keepAliveTimeout: idleMs,
     },
-  }) as Server
+    // HTTP/1.0 need not name a host, and balancers ask so for readiness.
+    getRequestListener(app.fetch, { hostname: 'localhost', errorHandler: unreadable }),
+  )
   server.maxConnections = options.connections ?? connectionsDefault
   server.setTimeout(options.stalledMs ?? stalledDefaultMs, (socket) => {
     // Only what is not read: a stream with nothing to tell is as quiet.

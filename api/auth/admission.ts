@@ -47,9 +47,9 @@ export class Admission {
       const own = authenticate(context, text)
       if (own) return own
     } catch {
-      return this.#carefully(http, () => this.#again(text))
+      return this.carefully(http, () => this.#again(text))
     }
-    return this.#deps.identity?.known(text) ?? this.#carefully(http, () => this.#elsewhere(text))
+    return this.#deps.identity?.known(text) ?? this.carefully(http, () => this.#elsewhere(text))
   }
 
   /** Another server may have made the token a moment ago: it is believed to be unknown only once this one has caught up. */
@@ -69,8 +69,11 @@ export class Admission {
     return identity.identify(text)
   }
 
-  /** Looks for a token that may be none: such a one counts against its sender, who is not served for ever. */
-  async #carefully(http: HonoContext<Bindings>, look: () => Promise<Caller>): Promise<Caller> {
+  /**
+   * Looks at a token that may be none: such a one counts against its sender, who is not served for ever. Throws what `look`
+   * throws, or EdgeFault('too_many_requests') instead of Fault('unauthenticated').
+   */
+  async carefully<T>(http: HonoContext<Bindings>, look: () => Promise<T>): Promise<T> {
     const address = http.env?.incoming?.socket?.remoteAddress ?? ''
     this.#limits.demandPatience(address)
     try {
@@ -96,10 +99,25 @@ function placed(caller: Caller, { param, admins }: PathProject, http: HonoContex
 
 const anything = 'any'
 
-/** Every offer that admits `type`; the order of preference does not matter, for there is one form only. */
+/** Whether an offer admits `type`; the order of preference does not matter, for there is one form only. */
 function accept(header: string | undefined, type: string): void {
-  if (header === undefined || header === '' || header.includes('*/*') || header.includes(type)) return
-  const family = `${type.slice(0, type.indexOf('/'))}/*`
-  if (header.includes(family) || (type.includes('json') && header.includes('json'))) return
+  // Most say nothing, or just this.
+  if (header === undefined || header === '' || header === '*/*' || header === type) return
+  const offers = header.slice(0, acceptMax).split(',').map(offerOf)
+  const ours = [type, `${type.slice(0, type.indexOf('/'))}/*`, '*/*']
+  // What is said of the type itself counts more than what is said of its kind.
+  const found = ours.map((name) => offers.find((offer) => offer.name === name)).find((offer) => offer)
+  const isOther =
+    type.includes('json') && offers.some(({ name, isWanted }) => isWanted && name.includes('json'))
+  if (found ? found.isWanted : isOther) return
   throw new EdgeFault('not_acceptable', `this answers with ${type} only`)
+}
+
+/** Browsers' are some hundred characters. */
+const acceptMax = 2_000
+
+/** `application/json;q=0.5`; a weight of 0 means "not this". */
+function offerOf(text: string): { readonly name: string; readonly isWanted: boolean } {
+  const [name = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase())
+  return { name, isWanted: !parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter)) }
 }

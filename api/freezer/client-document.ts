@@ -3,12 +3,13 @@ import type { JsonObject } from '../../core/action.ts'
 import { clientId } from '../../core/ids.ts'
 import type { ClientFields } from '../../controller/use-cases/clients.ts'
 import { othersOf, some } from '../fields.ts'
+import { line } from '../plain-text.ts'
 import { clientText, description, ignored } from './forms.ts'
 
 const clientShape = {
-  hostname: z.string().max(255).optional(),
+  hostname: line(z.string().max(255)).optional(),
   description: description.optional(),
-  uuid: z.string().max(255).optional().meta({ description: 'Made when absent' }),
+  uuid: line(z.string().max(255)).optional().meta({ description: 'Made when absent' }),
   ...{ user_id: ignored, project_id: ignored, _version: ignored, firn: ignored, client: ignored },
 }
 
@@ -22,7 +23,16 @@ export const clientChangeForm = z
   .looseObject({ client_id: ignored, ...clientShape })
   .meta({ id: 'FreezerClientChange' })
 
-const clientKeys: ReadonlySet<string> = new Set(Object.keys(clientForm.shape))
+/**
+ * What the server knows of a client under names of its own, as it is shown and as it is stored: ignored like the ids of the
+ * owner, for a client that reads such a key back would believe it.
+ */
+const serverKeys = [
+  ...['id', 'project', 'user', 'extra', 'createdAt', 'created_at', 'version'],
+  ...['enrolled', 'enrolled_at', 'revoked_at', 'line', 'since', 'agent', 'labels'],
+]
+
+const clientKeys: ReadonlySet<string> = new Set([...Object.keys(clientForm.shape), ...serverKeys])
 
 /** What a checked document says of a client. */
 export function readClientChange(document: JsonObject): Omit<ClientFields, 'id'> {

@@ -4,6 +4,7 @@ import { isFault } from '../../core/fault.ts'
 import { clientId } from '../../core/ids.ts'
 import { refusal } from '../fields.ts'
 import type { Input } from '../operation.ts'
+import { prose } from '../plain-text.ts'
 import type { Ask } from '../route.ts'
 
 /*
@@ -39,7 +40,7 @@ export const wordText = z
   .regex(/^[\w-]+$/)
 
 /** Longer descriptions are books. Characters; the published bound is 64 bytes, the real one 255 characters. */
-export const description = z.string().max(4096)
+export const description = prose(z.string().max(4096))
 
 /** Unix seconds; -1: never. */
 export const seconds = z.int().meta({ description: 'Unix seconds; -1: never' })

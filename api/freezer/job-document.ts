@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../core/action.ts'
 import { actionId, clientId, sessionId } from '../../core/ids.ts'
-import type { ActionEntry, JobEntry } from '../../controller/use-cases/job-actions.ts'
+import { actionsMax, type ActionEntry, type JobEntry } from '../../controller/use-cases/job-actions.ts'
 import type { JobFields } from '../../controller/use-cases/jobs.ts'
 import { missing, othersOf, some } from '../fields.ts'
+import { line } from '../plain-text.ts'
 import { jobExtensions } from './extensions.ts'
 import { clientText, description, ignored, pauseS, wordText } from './forms.ts'
 import { reportIn, scheduleForm, triggersIn } from './schedule-document.ts'
@@ -52,7 +53,7 @@ const jobShape = {
     .meta({ description: 'The node that runs it; needed unless `firn.client_selector` is there' }),
   description: description.optional(),
   job_schedule: scheduleForm.optional(),
-  job_actions: z.array(entryForm),
+  job_actions: z.array(entryForm).max(actionsMax),
   session_id: z
     .string()
     .regex(/^[\w-]{0,64}$/)
@@ -62,7 +63,7 @@ const jobShape = {
         'At creation: the session it becomes a member of. Later it is changed by adding and removing',
     }),
   session_tag: z.int().min(0).optional(),
-  session_name: z.string().max(255).optional(),
+  session_name: line(z.string().max(255)).optional(),
   action_defaults: freezerAction
     .optional()
     .meta({ description: 'Copied into each `freezer_action` that lacks the key' }),

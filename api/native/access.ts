@@ -4,6 +4,7 @@ import { placeOf } from '../../controller/use-cases/recent.ts'
 import { createToken, revokeToken } from '../../controller/use-cases/tokens.ts'
 import { some } from '../fields.ts'
 import { operation } from '../operation.ts'
+import { line } from '../plain-text.ts'
 import type { Route } from '../route.ts'
 import { enrolmentRoutes } from './enrolment.ts'
 import { at, flagText, idText, listOf, ttlSeconds } from './forms.ts'
@@ -52,9 +53,9 @@ const listRoute = operation({
   answers: { 200: listOf('tokens', tokenForm) },
   answer(ask, { query }) {
     const { state } = ask.served.context
-    const { limit, from } = pageOf(query)
+    const wanted = pageOf(ask, query)
     const stored = query.all_projects === 'true' ? state.all('token') : state.of('token', ask.caller.project)
-    const { page, next } = cut(oldestFirst(valuesOf(stored), from, placeOf), limit, placeOf)
+    const { page, next } = cut(oldestFirst(valuesOf(stored), wanted.from, placeOf), wanted, placeOf)
     return ask.json({ tokens: page.map(tokenView), next })
   },
 })
@@ -65,7 +66,7 @@ const makeRoute = operation({
   body: z.strictObject({
     project_id: idText('The project that it acts in; the own one without it').optional(),
     user_id: idText('Who will use it: what is made with it belongs to that user'),
-    user_name: z.string().max(255).optional().meta({ description: 'To show; the id without it' }),
+    user_name: line(z.string().max(255)).optional().meta({ description: 'To show; the id without it' }),
     role: roleForm,
     ttl_seconds: ttlSeconds('How long it is valid; for ever without it').optional(),
   }),

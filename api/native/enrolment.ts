@@ -5,6 +5,7 @@ import { revokeClient } from '../../controller/use-cases/clients.ts'
 import { createJoinToken, enrol } from '../../controller/use-cases/enrol.ts'
 import { some } from '../fields.ts'
 import { operation } from '../operation.ts'
+import { line } from '../plain-text.ts'
 import type { Route } from '../route.ts'
 import { at, clientText, ttlSeconds } from './forms.ts'
 
@@ -35,15 +36,14 @@ const enrolRoute = operation({
   ...{ method: 'POST', path: '/v1/enrol', role: 'nobody', errors },
   ...{ tag, id: 'enrol', summary: 'Let a node in that has a join token' },
   description: 'What an agent sends when it is set up. It needs no other token.',
-  // Not strict: an agent may be newer than this server.
-  body: z.looseObject({
+  body: z.strictObject({
     join_token: z.string().max(1024),
     csr: z
       .string()
-      .max(65_536)
+      .max(16_384)
       .meta({ description: 'The certificate request of the key that the node made. PEM' }),
     client_id: clientText('Who the node wants to be'),
-    hostname: z.string().max(255).default(''),
+    hostname: line(z.string().max(255)).default(''),
   }),
   answers: {
     200: z.object({

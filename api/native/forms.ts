@@ -30,9 +30,11 @@ export const count = (what?: string) =>
 /** How long a credential lives: at most ten years, for one without an end is made by leaving it out. Seconds. */
 export const ttlSeconds = (what: string) =>
   z
-    .int()
+    .number()
     .min(1)
     .max(10 * 366 * 24 * 3600)
+    // Last: it has bounds of its own, which no message should name.
+    .int()
     .meta({ description: what })
 
 /** The parts of a list that every list has: `{"<plural>": […], "next": cursor}`. */

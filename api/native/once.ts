@@ -39,7 +39,7 @@ export function once(route: Route): Route {
     ...(doc ? { doc: { ...doc, headers: { ...doc.headers, ...header } } } : {}),
     answer(ask) {
       const key = ask.header('idempotency-key')
-      return key === undefined || key === '' ? route.answer(ask) : answerOnce(ask, route, key)
+      return key === undefined ? route.answer(ask) : answerOnce(ask, route, key)
     },
   }
 }

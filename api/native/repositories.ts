@@ -31,9 +31,9 @@ const listRoute = operation({
   query: z.object(pageQuery),
   answers: { 200: listOf('repositories', repositoryForm) },
   answer(ask, { query }) {
-    const { limit, from } = pageOf(query)
-    const stored = valuesOf(ask.served.recent.repositoriesOf(ask.caller.project, from))
-    const { page, next } = cut(stored, limit, placeOf)
+    const wanted = pageOf(ask, query)
+    const stored = valuesOf(ask.served.recent.repositoriesOf(ask.caller.project, wanted.from))
+    const { page, next } = cut(stored, wanted, placeOf)
     return ask.json({ repositories: page.map(repositoryView), next })
   },
 })

@@ -21,10 +21,17 @@ const restoreBody = z
       .optional()
       .meta({ description: 'All backups of a set, each on its own node' }),
     client_id: clientText('Another node, which must reach the repository').optional(),
-    target: z.string().max(4096).meta({
-      description:
-        'An absolute path on the node. `{client}`, `{job}` and `{backup}` are filled in; of a set without them each backup goes into a folder of its own below it',
-    }),
+    target: z
+      .string()
+      .max(4096)
+      .refine(
+        (path) => !/[{}]/.test(path.replaceAll(/\{(client|job|backup)\}/g, '')),
+        'may hold {client}, {job} and {backup}, and no other braces',
+      )
+      .meta({
+        description:
+          'An absolute path on the node. `{client}`, `{job}` and `{backup}` are filled in; of a set without them each backup goes into a folder of its own below it',
+      }),
     include: z
       .array(z.string().min(1, 'must be a path').max(4096))
       .max(1000)

@@ -63,11 +63,11 @@ const listRoute = operation({
   query: listQuery,
   answers: { 200: listOf('runs', runForm) },
   answer(ask, { query: wanted }) {
-    const { limit, from } = pageOf(wanted)
+    const asked = pageOf(ask, wanted)
     if (wanted.tag !== undefined && wanted.session_id === undefined)
       throw refusal('tag', 'must stand beside a session_id')
     const keep = (run: Run): boolean => isWanted(run, wanted)
-    const { page, next } = cut(candidates(ask, wanted, from), limit, placeOf, keep)
+    const { page, next } = cut(candidates(ask, wanted, asked.from), asked, placeOf, keep)
     return ask.json({ runs: page.map((run) => runView(run, ask.served.live)), next })
   },
 })
@@ -158,7 +158,7 @@ export const runRoutes = [startRoute, listRoute, showRoute, cancelRoute, logRout
 /** What makes a start the same start when it is sent again; a new one each time without the header. */
 export const keyOf = (ask: Ask): string => {
   const key = ask.header('idempotency-key')
-  return key === undefined || key === '' ? ask.served.context.secrets.uuid() : key
+  return key === undefined ? ask.served.context.secrets.uuid() : key
 }
 
 /** Runs of a restore, in order of creation. Throws Fault('not_found') when there are none. */

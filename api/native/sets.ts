@@ -42,11 +42,11 @@ const listRoute = operation({
   query: z.object({ session_id: z.string().optional(), ...pageQuery }),
   answers: { 200: listOf('sets', setForm) },
   answer(ask, { query }) {
-    const { limit, from } = pageOf(query)
+    const wanted = pageOf(ask, query)
     const { session_id: id } = query
     const part = id === undefined ? undefined : ({ of: 'session', id } as const)
-    const sets = valuesOf(ask.served.recent.setsOf(ask.caller.project, from, part))
-    const { page, next } = cut(sets, limit, placeOfSet)
+    const sets = valuesOf(ask.served.recent.setsOf(ask.caller.project, wanted.from, part))
+    const { page, next } = cut(sets, wanted, placeOfSet)
     return ask.json({ sets: page.map((set) => view(ask, set)), next })
   },
 })

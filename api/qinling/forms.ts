@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { refusal } from '../fields.ts'
+import { line } from '../plain-text.ts'
 
 /* The parts that Qinling's documents have in common. Null is as good as absent in every request. */
 
@@ -11,7 +12,7 @@ const left = <T extends z.ZodType>(of: T) => of.nullable().optional()
 
 export const uuidText = left(z.string().regex(uuidForm, { error: 'is no UUID' }))
 
-export const nameText = left(z.string().max(255))
+export const nameText = left(line(z.string().max(255)))
 
 /** Inputs are opaque; so much of one is kept. Characters. */
 const inputMax = 16 * 1024

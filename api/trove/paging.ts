@@ -1,6 +1,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { z } from 'zod'
 import { quoted, refusal } from '../fields.ts'
+import { signedText, textSigned } from '../markers.ts'
 import type { Ask } from '../route.ts'
 
 /** Where something stands in a list: lists begin with the smallest, compared part by part. */
@@ -33,13 +34,16 @@ export const linksForm = z
   .optional()
   .meta({ description: 'Holds a link `next` unless this is the last page.' })
 
-const markerOf = (place: Place): string => Buffer.from(place.join(' ')).toString('base64url')
+const markerOf = (place: Place, list: string): string => signedText(place.join(' '), list)
 
-function placeIn(marker: string): Place {
-  const text = Buffer.from(marker, 'base64url').toString()
-  const [, first, second, id] = /^(-?\d{1,16}) (-?\d{1,16}) ([\w-]{1,64})$/.exec(text) ?? []
+/** The path is the list's name: it has the account, and the instance. */
+const listOf = (ask: Ask): string => new URL(ask.http.req.url).pathname.replace(/\/+$/, '')
+
+function placeIn(marker: string, list: string): Place {
+  const [, first, second, id] =
+    /^(-?\d{1,16}) (-?\d{1,16}) ([\w-]{1,64})$/.exec(textSigned(marker, list) ?? '') ?? []
   if (first === undefined || second === undefined || id === undefined)
-    throw refusal('marker', `${quoted(marker)} is not one that a list has given`)
+    throw refusal('marker', `${quoted(marker)} is not one that this list has given`)
   return [Number(first), Number(second), id]
 }
 
@@ -70,7 +74,7 @@ export async function pageOf<T>(
   paged: Paged<T>,
 ): Promise<Page<T>> {
   const limit = Math.min(Number(query.limit ?? pageMax), pageMax)
-  const after = query.marker === undefined ? undefined : placeIn(query.marker)
+  const after = query.marker === undefined ? undefined : placeIn(query.marker, listOf(ask))
   const { first, matches } = await firstOf(paged, limit + 1, after)
   const shown = first.slice(0, limit)
   const last = shown.at(-1)
@@ -84,7 +88,7 @@ export async function pageOf<T>(
 /** The address asked for, with another marker: all other parameters stay. */
 function nextOf(ask: Ask, last: Place): string {
   const url = new URL(ask.http.req.url)
-  url.searchParams.set('marker', markerOf(last))
+  url.searchParams.set('marker', markerOf(last, listOf(ask)))
   return url.href
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { line } from '../plain-text.ts'
 
 const lengthMax = 255
 
@@ -9,9 +10,9 @@ const isShort = (text: string): boolean => text.length <= lengthMax || Array.fro
 const namePattern = /^.*[0-9a-zA-Z].*$/
 
 /** Names and descriptions. */
-export const nameText = z
-  .string()
-  .regex(namePattern, 'must be one line with at least one letter or digit (a-z, A-Z, 0-9)')
+export const nameText = line(
+  z.string().regex(namePattern, 'must be one line with at least one letter or digit (a-z, A-Z, 0-9)'),
+)
   .refine(isShort, `must have at most ${lengthMax} characters`)
   .meta({ minLength: 1, maxLength: lengthMax })
 

@@ -10,6 +10,9 @@ const answerMs = 20_000
 /** Questions under way at once; more are refused. */
 const asksMax = 1_000
 
+/** What an agent may say of a question that is the caller's to know; anything else is a failure over there. */
+const told = ['not_found', 'unsupported', 'busy', 'timeout'] as const
+
 /** Questions to agents, each waiting for its answer. */
 export class Asks {
   readonly #waiting = new Map<string, (answer: Answer) => void>()
@@ -31,7 +34,8 @@ export class Asks {
       throw new Fault('agent_offline', 'the node that can reach its repository has no line to this server')
     const answer = await this.#ask(line, ask)
     if (answer.ok) return { entries: answer.entries, more: answer.more }
-    throw new Fault('tool_failed', answer.reason.text)
+    const { code, text } = answer.reason
+    throw new Fault(told.find((one) => one === code) ?? 'tool_failed', text)
   }
 
   async #ask(line: AgentLine, ask: Parameters<Live['browse']>[2]): Promise<Answer> {
