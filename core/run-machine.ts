@@ -319,4 +319,8 @@ function finish(run: Run, result: Result, at: Instant, reason: Reason | undefine
   }
 }
 
-const enter = (run: Run, state: RunState): Run => (run.state === state ? run : { ...run, state })
+function enter(run: Run, state: RunState): Run {
+  if (run.state === state) return run
+  const isFirst = state.is === 'running' && (run.startedAt ?? run.begunAt) === undefined
+  return { ...run, ...(isFirst ? { begunAt: state.since } : {}), state }
+}

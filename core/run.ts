@@ -188,6 +188,8 @@ export interface Run {
   /** How long an attempt may take once started, and how long its start may take. Milliseconds. */
   readonly limits: { readonly runMs: number; readonly startMs: number }
   readonly startedAt?: Instant
+  /** When it was first taken to be running, while nothing is known of its measured start. */
+  readonly begunAt?: Instant
   /** The measured start of the last attempt. */
   readonly started?: Started
   readonly state: RunState

@@ -27,20 +27,26 @@ describe('whether the work of a run has begun', () => {
       states.offered(),
       states.armed(),
       states.unknown(states.offered()),
+      // Cancelled before anything began.
+      states.cancelling(),
+      states.unknown(states.cancelling()),
+      states.finished('aborted'),
     ])
       expect(hasBegun(aRun({ state }))).toBe(false)
   })
 
   it('is said from then on, also between two attempts', () => {
     const running = states.running()
-    for (const state of [running, states.cancelling(), states.unknown(running), states.finished('lost')])
-      expect(hasBegun(aRun({ state }))).toBe(true)
+    for (const state of [running, states.unknown(running)]) expect(hasBegun(aRun({ state }))).toBe(true)
+    for (const state of [states.cancelling(), states.waiting(), states.finished('lost')])
+      expect(hasBegun(aRun({ state, begunAt: noon }))).toBe(true)
     expect(hasBegun(aRun({ startedAt: noon }))).toBe(true)
     expect(hasBegun(aRun({ steps: [{ tries: 1 }] }))).toBe(true)
   })
 
   it('is dated by the measured start, else by the state, else by the run', () => {
     expect(begunAt(aRun({ startedAt: now }))).toBe(now)
+    expect(begunAt(aRun({ begunAt: now, state: states.cancelling() }))).toBe(now)
     expect(begunAt(aRun({ state: states.running({ since: now }) }))).toBe(now)
     expect(begunAt(aRun({ state: states.cancelling(), createdAt: noon }))).toBe(noon)
   })

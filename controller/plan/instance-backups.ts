@@ -4,16 +4,15 @@ import type { Instance, InstanceBackup } from '../../core/instance.ts'
 import type { Reason, Run } from '../../core/run.ts'
 
 /** Whether the work of a run has begun: from then on it stays so, whatever comes. */
-export const hasBegun = ({ startedAt, state, steps }: Run): boolean =>
+export const hasBegun = ({ startedAt, begunAt: noted, state, steps }: Run): boolean =>
   startedAt !== undefined ||
+  noted !== undefined ||
   steps.some(({ tries }) => tries > 0) ||
-  !before.includes(state.is === 'unknown' ? state.was.is : state.is)
-
-const before: readonly Run['state']['is'][] = ['waiting', 'offered', 'armed']
+  (state.is === 'unknown' ? state.was.is : state.is) === 'running'
 
 /** When the work of a run that has begun did, as well as is known. */
-export const begunAt = ({ startedAt, state, createdAt }: Run): Instant =>
-  startedAt ?? ('since' in state ? state.since : createdAt)
+export const begunAt = ({ startedAt, begunAt: noted, state, createdAt }: Run): Instant =>
+  startedAt ?? noted ?? ('since' in state ? state.since : createdAt)
 
 /** What follows for a record from the run that works for it. `missing`: it names a run that is not there. */
 export type Settlement<T> =

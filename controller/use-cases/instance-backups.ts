@@ -19,7 +19,7 @@ import { scoped } from '../state/indexes.ts'
 import type { State } from '../state/state.ts'
 import { containerPlace } from './containers.ts'
 import type { Caller, Context } from './context.ts'
-import { parentOf } from './instance-records.ts'
+import { parentOf, rootOf } from './instance-records.ts'
 import { creating, newRun } from './new-run.ts'
 import { retrying, surely } from './retrying.ts'
 import { containerFor } from './strategies.ts'
@@ -220,7 +220,8 @@ export function registerInstanceBackup(
       const source = sourceAt(state, project, location)
       const mark = quotaMark(context, project)
       const now = clock.now()
-      const { client, datastore, container, repository, backup } = source
+      const { client, datastore, container, repository, backup } = source.value
+      const root = rootOf(state, source)
       const value: InstanceBackup = {
         ...{ id, project, user, name },
         ...(description === undefined ? {} : { description }),
@@ -230,7 +231,12 @@ export function registerInstanceBackup(
         ...{ state: { is: 'restored' }, bytes, location, createdAt: now, updatedAt: now },
       }
       const revision = await state.commit({
-        requires: [unchanged('instance_backup', project, id, undefined), ...mark.requires],
+        requires: [
+          unchanged('instance_backup', project, id, undefined),
+          // Whoever deletes the source meanwhile writes it.
+          unchanged('instance_backup', project, root.value.id, root),
+          ...mark.requires,
+        ],
         puts: [put('instance_backup', project, id, value), ...mark.puts],
       })
       return { value, revision }
@@ -238,14 +244,16 @@ export function registerInstanceBackup(
   )
 }
 
-function sourceAt(state: State, project: ProjectId, location: string): InstanceBackup {
-  for (const { value } of state.of('instance_backup', project))
+function sourceAt(state: State, project: ProjectId, location: string): Stored<InstanceBackup> {
+  for (const stored of state.of('instance_backup', project)) {
+    const { value } = stored
     if (
       value.location === location &&
       isComplete(value) &&
       !isBeingDeleted(value, (of) => parentOf(state, of))
     )
-      return value
+      return stored
+  }
   throw badField('remote_location', 'no completed backup of this installation lies there')
 }
 

@@ -37,6 +37,34 @@ export const backupTree = (state: State, root: InstanceBackup): InstanceBackup[]
     [...state.where('instance_backup', 'parent', scoped(project, id))].map(({ value }) => value),
   )
 
+/**
+ * The record at the root of all that a backup builds on. Who deletes a backup of a tree, or begins to restore one, writes it
+ * with the same commit: so no two on whichever servers pass by each other unseen, however deep they are in the tree.
+ */
+export function rootOf(state: State, stored: Stored<InstanceBackup>): Stored<InstanceBackup> {
+  const seen = new Set<string>()
+  let at = stored
+  while (at.value.parent !== undefined && !seen.has(at.value.id)) {
+    seen.add(at.value.id)
+    const next = state.get('instance_backup', at.value.project, at.value.parent)
+    if (!next) break
+    at = next
+  }
+  return at
+}
+
+/** The record whose data this is: of a registered one, another. undefined: that is gone. */
+export function ownerOf(
+  state: State,
+  stored: Stored<InstanceBackup>,
+  entry: Backup,
+): Stored<InstanceBackup> | undefined {
+  if (stored.value.state.is !== 'restored') return stored
+  for (const found of state.where('instance_backup', 'run', scoped(entry.project, entry.run)))
+    if (savedBy(found.value) === entry.id) return found
+  return undefined
+}
+
 /** What a record has in the catalogue, while it is there. */
 export function savedEntry(state: State, record: InstanceBackup): Backup | undefined {
   const id = savedBy(record)

@@ -8,7 +8,7 @@ import { every } from '../state/indexes.ts'
 import type { State } from '../state/state.ts'
 import type { Caller, Context } from './context.ts'
 import { forgetRun } from './forgetting.ts'
-import { backupTree, existingInstanceBackup, parentOf, savedEntry } from './instance-records.ts'
+import { backupTree, existingInstanceBackup, parentOf, rootOf, savedEntry } from './instance-records.ts'
 import { creating } from './new-run.ts'
 import { retrying, surely } from './retrying.ts'
 
@@ -31,31 +31,40 @@ export async function removeInstanceBackup(
 async function remove(context: Context, caller: Caller, id: InstanceBackupId): Promise<void> {
   const { state } = context
   const stored = existingInstanceBackup(context, caller, id)
-  const root = stored.value
-  const { project, client } = root
+  const record = stored.value
+  const { project, client } = record
   const itself = unchanged('instance_backup', project, id, stored)
   // Its data is another's.
-  if (root.state.is === 'restored' || root.instance === undefined)
+  if (record.state.is === 'restored' || record.instance === undefined)
     return void (await state.commit({
       requires: [itself],
       puts: [],
       deletes: [ref('instance_backup', project, id)],
     }))
-  if (isBeingDeleted(root, (of) => parentOf(state, of))) return
+  if (isBeingDeleted(record, (of) => parentOf(state, of))) return
   const made = forgetRun(context, {
-    ...{ project, client, user: caller.user, job: instanceJobOf(root.instance) },
+    ...{ project, client, user: caller.user, job: instanceJobOf(record.instance) },
     // Each try is a run of its own.
     key: `forget:${id}:${stored.revision}`,
-    backups: doomed(state, root),
+    backups: doomed(state, record),
   })
   const runs = creating([made])
-  // Whoever makes a backup that builds on one of these meanwhile writes the instance, too: one of the two is refused.
-  const instance = state.get('instance', project, root.instance)
+  // Whoever makes a backup that builds on one of these meanwhile writes the instance, too, and whoever restores one the root:
+  // one of the two is refused.
+  const instance = state.get('instance', project, record.instance)
+  const root = rootOf(state, stored)
+  const isPart = root.value.id !== id
   await state.commit({
-    requires: [itself, unchanged('instance', project, root.instance, instance), ...runs.requires],
+    requires: [
+      itself,
+      ...(isPart ? [unchanged('instance_backup', project, root.value.id, root)] : []),
+      unchanged('instance', project, record.instance, instance),
+      ...runs.requires,
+    ],
     puts: [
-      put('instance_backup', project, id, { ...root, deleting: made.run.id }),
-      ...(instance ? [put('instance', project, root.instance, instance.value)] : []),
+      put('instance_backup', project, id, { ...record, deleting: made.run.id }),
+      ...(isPart ? [put('instance_backup', project, root.value.id, root.value)] : []),
+      ...(instance ? [put('instance', project, record.instance, instance.value)] : []),
       ...runs.puts,
     ],
   })
@@ -69,11 +78,12 @@ function doomed(state: State, root: InstanceBackup): Backup[] {
     throw new Fault('too_much', `more than ${treeMax} backups build on ${root.id}; delete some of them first`)
   const open = tree.find(({ state: { is } }) => is === 'open')
   if (open) throw new Fault('busy', `backup ${open.id} is running`)
-  const backups = tree.flatMap((record) => savedEntry(state, record) ?? [])
   const needed = beingRestored(state, project)
-  const used = backups.find((backup) => needed.has(backup.id))
-  if (used) throw new Fault('busy', `backup ${used.id} is being restored`)
-  return backups
+  return tree.flatMap((record) => {
+    const entry = savedEntry(state, record)
+    if (entry && needed.has(entry.id)) throw new Fault('busy', `backup ${record.id} is being restored`)
+    return entry ?? []
+  })
 }
 
 /** The backups that instances are being made from now. */

@@ -17,7 +17,7 @@ import type { OwnAction } from '../plan/tasks.ts'
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
 import type { State } from '../state/state.ts'
 import type { Caller, Context } from './context.ts'
-import { parentOf, savedEntry } from './instance-records.ts'
+import { ownerOf, parentOf, rootOf, savedEntry } from './instance-records.ts'
 import { creating, newRun } from './new-run.ts'
 import { retrying, surely } from './retrying.ts'
 
@@ -70,7 +70,8 @@ async function create(
   random: string,
 ): Promise<Stored<Instance>> {
   const { state, clock } = context
-  const { record, entry } = sourceOf(state, project, wish)
+  const { stored, root, entry } = sourceOf(state, project, wish)
+  const record = stored.value
   const { client, template } = siteFor(state, project, record, entry, wish.client)
   const key = keyFor(wish.name, random)
   const id = instanceIdOf(project, client, key)
@@ -95,24 +96,33 @@ async function create(
   }
   const runs = creating([made])
   const revision = await state.commit({
-    requires: [unchanged('instance', project, id, undefined), ...runs.requires],
-    puts: [put('instance', project, id, value), ...runs.puts],
+    requires: [
+      unchanged('instance', project, id, undefined),
+      unchanged('instance_backup', project, root.value.id, root),
+      ...(record.id === root.value.id ? [] : [unchanged('instance_backup', project, record.id, stored)]),
+      ...runs.requires,
+    ],
+    // The root as it is: whoever deletes one of the tree meanwhile is told.
+    puts: [
+      put('instance', project, id, value),
+      put('instance_backup', project, root.value.id, root.value),
+      ...runs.puts,
+    ],
   })
   return { value, revision }
 }
 
-/** The backup that is to be restored, and what of it is in a repository. */
+/** The backup that is to be restored, the root of the tree whose data it is, and what of it is in a repository. */
 function sourceOf(
   state: State,
   project: ProjectId,
   { backup, datastore, volumeBytes }: NewInstance,
-): { record: InstanceBackup; entry: Backup } {
-  const record = state.get('instance_backup', project, backup)?.value
-  if (!record) throw new Fault('not_found', `no backup ${backup}`)
+): { stored: Stored<InstanceBackup>; root: Stored<InstanceBackup>; entry: Backup } {
+  const stored = state.get('instance_backup', project, backup)
+  if (!stored) throw new Fault('not_found', `no backup ${backup}`)
+  const record = stored.value
   if (!isComplete(record) && record.state.is !== 'restored')
     throw new Fault('conflict', `backup ${backup} is not completed`)
-  if (isBeingDeleted(record, (of) => parentOf(state, of)))
-    throw new Fault('conflict', `backup ${backup} is being deleted`)
   const { type } = record.datastore
   if (datastore && datastore.type !== type)
     throw badField('datastore', `backup ${backup} is one of ${type}, not ${datastore.type}`)
@@ -120,7 +130,11 @@ function sourceOf(
     throw new Fault('forbidden', `the volume is smaller than backup ${backup}`, { field: 'volume' })
   const entry = savedEntry(state, record)
   if (!entry) throw new Fault('not_found', `the data of backup ${backup} is gone`)
-  return { record, entry }
+  // A registered one goes with the data that it names.
+  const owner = ownerOf(state, stored, entry) ?? stored
+  if (isBeingDeleted(owner.value, (of) => parentOf(state, of)))
+    throw new Fault('conflict', `backup ${backup} is being deleted`)
+  return { stored, root: rootOf(state, owner), entry }
 }
 
 /** The node that is to create it, and from which of its templates. */

@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openEtcd } from '../../controller/etcd/open.ts'
 import { memoryStore } from '../../controller/memory/backend.ts'
-import { createInstanceBackup } from '../../controller/use-cases/instance-backups.ts'
+import { createInstanceBackup, registerInstanceBackup } from '../../controller/use-cases/instance-backups.ts'
 import { removeInstanceBackup } from '../../controller/use-cases/instance-removal.ts'
+import { createInstance } from '../../controller/use-cases/instances.ts'
+import { every } from '../../controller/state/indexes.ts'
 import { systemClock } from '../../core/clock-system.ts'
 import { instanceIdOf } from '../../core/ids.ts'
 import { project } from '../support/builders.ts'
@@ -79,6 +81,18 @@ describe.each(stores)('two servers over %s', (_name, openStore) => {
     await eventually(() => all(one).length + all(two).length === 0)
   }
 
+  /** Ends what is under way, well. */
+  const settled = () =>
+    eventually(async () => {
+      agent.busy = false
+      await agent.finish('success')
+      const open = [one, two].flatMap(({ state }) => [
+        ...state.where('instance', 'open', every),
+        ...state.where('instance_backup', 'open', every),
+      ])
+      return open.length === 0
+    })
+
   it('take one of two backups of an instance that are asked for at once', async () => {
     for (let round = 0; round < 20; round++) {
       agent.busy = true
@@ -134,6 +148,74 @@ describe.each(stores)('two servers over %s', (_name, openStore) => {
         await agent.finish('success')
         return all(one).every(({ state, deleting }) => state.is === 'completed' && !deleting)
       })
+      await removeAll()
+    }
+  })
+
+  it.each([
+    ['the backup itself', 0],
+    ['one that it builds on', 1],
+    ['the first of its tree', 2],
+  ] as const)('never restore a backup while %s is deleted', async (_name, above) => {
+    const whoWon: string[] = []
+    for (let round = 0; round < 8; round++) {
+      const first = await one.complete()
+      const second = await one.complete({ parent: first.id })
+      const third = await one.complete({ parent: second.id })
+      await eventually(() => two.status(third.id) === 'COMPLETED')
+      agent.busy = true
+      const gone = [third, second, first][above]!
+      const remove = (server: TestServer) => removeInstanceBackup(server.context, caller, gone.id)
+      const restore = (server: TestServer) =>
+        createInstance(server.context, caller, { name: 'again', backup: third.id })
+      const asked = round % 2 === 0 ? [remove(one), restore(two)] : [restore(two), remove(one)]
+      const { accepted, refused } = await outcomes(asked)
+      expect([accepted, refused.length]).toEqual([1, 1])
+      whoWon.push(refused[0]!)
+      await settled()
+      await removeAll()
+    }
+    expect(whoWon.every((code) => code === 'busy' || code === 'conflict')).toBe(true)
+  })
+
+  it('never restore a registered backup while its source is deleted', async () => {
+    for (let round = 0; round < 8; round++) {
+      const source = await one.complete()
+      const wish = { name: 'copy', location: source.location!, bytes: 1 }
+      const copy = (await registerInstanceBackup(two.context, caller, wish)).value
+      await eventually(() => one.backup(copy.id))
+      agent.busy = true
+      const { accepted } = await outcomes([
+        removeInstanceBackup(one.context, caller, source.id),
+        createInstance(two.context, caller, { name: 'again', backup: copy.id }),
+      ])
+      expect(accepted).toBe(1)
+      await settled()
+      await removeAll()
+    }
+  })
+
+  it('register no data that is being deleted', async () => {
+    for (let round = 0; round < 8; round++) {
+      const first = await one.complete()
+      const source = await one.complete({ parent: first.id })
+      await eventually(() => two.status(source.id) === 'COMPLETED')
+      const wish = { name: 'copy', location: source.location!, bytes: 1 }
+      agent.busy = true
+      const order: string[] = []
+      const removed = removeInstanceBackup(one.context, caller, first.id).then(() => order.push('removed'))
+      const registered = registerInstanceBackup(two.context, caller, wish).then(
+        ({ revision }) => order.push(`registered ${revision}`),
+        (error: { code?: string }) => order.push(`refused: ${error.code}`),
+      )
+      await Promise.all([removed, registered])
+      // If it was taken, then before its source was marked.
+      const copy = all(two).find(({ name }) => name === 'copy')
+      await one.state.catchUp()
+      const marked = one.state.get('instance_backup', project, first.id)!.revision
+      if (copy) expect(two.state.get('instance_backup', project, copy.id)!.revision).toBeLessThan(marked)
+      else expect(order).toContain('refused: bad_request')
+      await settled()
       await removeAll()
     }
   })

@@ -191,7 +191,9 @@ describe('deleting a backup', () => {
     const first = await server.complete()
     agent.busy = true
     await createInstance(server.context, caller, { name: 'again', backup: first.id })
-    await expect(remove(server, first.id)).rejects.toMatchObject({ code: 'busy' })
+    await expect(remove(server, first.id)).rejects.toMatchObject({
+      ...{ code: 'busy', message: `backup ${first.id} is being restored` },
+    })
     await eventually(() => agent.orders.length === 2)
     await agent.finish('success')
     await eventually(() => [...server.state.where('instance', 'open', '*')].length === 0)
