@@ -1,6 +1,7 @@
 import type { FunctionCall, JobAction, JsonObject } from './action.ts'
 import type { Instant } from './clock.ts'
 import type { ClientId, JobId, ProjectId, SessionId, UserId } from './ids.ts'
+import type { Skip } from './skip.ts'
 
 /** Trigger fields of Freezer's schedule, as sent and already validated; `triggerOf` says what they mean. */
 export interface ScheduleFields {
@@ -26,8 +27,10 @@ export interface Plan {
   readonly next?: Instant
   /** The newest slot that became a run or was skipped. Nothing at or before it fires again. */
   readonly claimed?: Instant
-  /** Why the newest due slot did not become a run. */
-  readonly skipped?: { readonly slot: Instant; readonly reason: string }
+  /** The newest slots that did not become runs, oldest first; at most `skipsMax` entries. */
+  readonly skips?: readonly Skip[]
+  /** When it was last resumed: failures before that do not pause it again. */
+  readonly since?: Instant
   /** How many firings are left of `firn.count`; absent: no limit. */
   readonly left?: number
   /** The next slot where a user has set it, in place of the schedule's own; its ticks go on after it. */

@@ -31,7 +31,12 @@ export const ZONES: Zone[] = [
   { path: 'controller/ports', mayImport: ['core'], ...PURE },
   { path: 'controller/plan', mayImport: ['core'], ...PURE },
   // croner is asked with a date, never armed: that is a pure function.
-  { path: 'controller/plan/ticks.ts', mayImport: ['core'], packages: ['croner'], node: [] },
+  {
+    path: 'controller/plan/ticks.ts',
+    mayImport: ['core', 'controller/plan'],
+    packages: ['croner'],
+    node: [],
+  },
   { path: 'controller/config.ts', mayImport: ['core'], packages: ['yaml', 'zod'], node: 'any' },
   { path: 'controller/state', mayImport: ['core', 'controller/ports'], ...DOMAIN },
   {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { catchUpMost, catchUps, exclusionsMost, failuresMost, overlaps } from '../../core/policy.ts'
 
 /* What `firn` may hold: the keys that something reads, so that a misspelt one is not silently kept. Null takes one away. */
 
@@ -23,12 +24,53 @@ const autostart = z
   .nullable()
   .optional()
   .meta({ description: 'Whether a new job without a trigger runs once, now; true when absent' })
+const span = (what: string) =>
+  z
+    .string()
+    .max(64)
+    .nullable()
+    .optional()
+    .meta({ description: `${what}: \`5 minutes\`, \`2 hours\` …` })
+
+const policies = {
+  catch_up: z.enum(catchUps).nullable().optional().meta({
+    description: 'Which of the slots that were missed in an outage is started; `latest` when absent',
+  }),
+  catch_up_max: z
+    .int()
+    .min(1)
+    .max(catchUpMost)
+    .nullable()
+    .optional()
+    .meta({ description: 'How many slots `catch_up: all` starts at most, the newest ones; 10 when absent' }),
+  jitter: span('Starts are spread over this time after their slots, always below the next slot'),
+  start_deadline: span('How late a start may be; one period, at most a day, when absent'),
+  exclusions: z.array(z.string().max(64)).max(exclusionsMost).nullable().optional().meta({
+    description:
+      'Days on which nothing starts, in the zone of the schedule: `2027-12-24`, `2027-12-24/2027-12-31`',
+  }),
+  pause_after_failures: z
+    .int()
+    .min(1)
+    .max(failuresMost)
+    .nullable()
+    .optional()
+    .meta({ description: 'So many failures one after the other stop the schedule' }),
+}
+
+const overlap = (words: readonly [string, ...string[]]) =>
+  z.enum(words).nullable().optional().meta({
+    description:
+      'What becomes of a slot that finds a run open: it is skipped, waits for its end (`queue`), has it cancelled, or does not mind; `skip` when absent',
+  })
 
 /** The extensions of a job. */
 export const jobExtensions = z
   .strictObject({
     ...timing,
     autostart,
+    ...policies,
+    overlap: overlap(overlaps),
     client_selector: z
       .record(z.string(), z.string().nullable())
       .nullable()
@@ -41,6 +83,9 @@ export const jobExtensions = z
 export const sessionExtensions = z
   .strictObject({
     ...timing,
+    ...policies,
+    // The starts of a session share their clients' freezes.
+    overlap: overlap(['skip', 'queue', 'cancel']),
     missing: z
       .enum(['abort', 'degrade'])
       .nullable()

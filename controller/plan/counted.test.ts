@@ -2,14 +2,19 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { at, noon } from '../../test/support/builders.ts'
 import { later, type Instant } from '../../core/clock.ts'
-import type { Plan } from '../../core/job.ts'
-import { checkSchedule, claimDue, replan, stopped, unplanned, type Claim } from './schedule.ts'
+import type { JsonObject } from '../../core/action.ts'
+import type { Plan, ScheduleFields } from '../../core/job.ts'
+import { claimDue as decide, type Claim } from './claim.ts'
+import { checkSchedule, replan, stopped, unplanned } from './schedule.ts'
 
 const minuteMs = 60_000
 const dayMs = 86_400_000
 const refusal = (field: string) => expect.objectContaining({ code: 'bad_request', detail: { field } })
 const nightly = { pattern: '30 2 * * *' }
 const night = (day: number): Instant => at(`2027-01-${day}T02:30Z`)
+
+const claimDue = (schedule: ScheduleFields, firn: JsonObject, plan: Plan, busy: boolean, now: Instant) =>
+  decide({ id: 'j1', schedule, firn, plan }, { open: busy ? 1 : 0, failures: 0 }, now)
 
 const started = (claim: Claim): Plan => {
   expect(claim.do).toBe('start')
@@ -206,7 +211,7 @@ describe('a slot that a user has set', () => {
     expect(replan(once, {}, undefined, noon, { set: past })).toEqual({
       generation: 1,
       claimed: past,
-      skipped: { slot: past, reason: 'missed' },
+      skips: [{ from: past, to: past, count: 1, reason: 'missed' }],
       set: past,
     })
   })
@@ -262,7 +267,7 @@ describe('a counted schedule, whatever happens', () => {
           if (act === 'set') plan = replan({}, firn, plan, now, { set: later(now, ahead) })
           const before = plan
           const due = claimDue({}, firn, plan, busy, now)
-          if (due.do === 'wait') continue
+          if (due.do === 'wait' || due.do === 'cancel') continue
           expect(due.slot).toBeLessThanOrEqual(now)
           expect(due.slot).toBeGreaterThan(before.claimed ?? -Infinity)
           if (due.do === 'start') starts++

@@ -1,6 +1,7 @@
 import type { ScheduleFields } from '../../core/job.ts'
 import { badField } from '../../core/fault.ts'
 import { countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
+import { policiesOf } from './policies.ts'
 import { checkFields, triggerOf } from './trigger.ts'
 
 /** The trigger fields of Freezer's schedule, in the order in which a pattern is built from the cron-like ones. */
@@ -25,7 +26,7 @@ export const triggerFields = [
 
 /**
  * The trigger fields of a schedule document, checked with the extensions of the same document (`firn.timezone`, `firn.pattern`,
- * `firn.count`) so that nothing refused later can be stored. Empty and null fields are as good as absent. Throws
+ * `firn.count`, the policies) so that nothing refused later can be stored. Empty and null fields are as good as absent. Throws
  * Fault('bad_request') naming the field.
  */
 export function checkSchedule(
@@ -42,6 +43,7 @@ export function checkSchedule(
   }
   checkFields(fields, timezoneOf(firn), patternIn(firn))
   checkCount(fields, firn)
+  policiesOf(firn)
   return fields
 }
 

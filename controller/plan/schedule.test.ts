@@ -1,18 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { at, noon } from '../../test/support/builders.ts'
+import type { JsonObject } from '../../core/action.ts'
 import { later, type Instant } from '../../core/clock.ts'
 import type { Plan, ScheduleFields } from '../../core/job.ts'
+import type { SkipReason } from '../../core/skip.ts'
 import { timezoneOf } from './extensions.ts'
-import { claimDue, replan, unplanned, type Claim } from './schedule.ts'
+import { claimDue, type Claim } from './claim.ts'
+import { replan, unplanned } from './schedule.ts'
 
 const dayMs = 86_400_000
 const refusal = (field: string) => expect.objectContaining({ code: 'bad_request', detail: { field } })
 
 const planned = (fields: ScheduleFields, now = noon, plan?: Plan, firn = {}) =>
   replan(fields, firn, plan, now)
+const claimed = (schedule: ScheduleFields, firn: JsonObject, plan: Plan, busy: boolean, now: Instant) =>
+  claimDue({ id: 'j1', schedule, firn, plan }, { open: busy ? 1 : 0, failures: 0 }, now)
 const claim = (fields: ScheduleFields, plan: Plan, now: Instant, busy = false) =>
-  claimDue(fields, {}, plan, busy, now)
+  claimed(fields, {}, plan, busy, now)
+const skip = (slot: Instant, reason: SkipReason) => ({ from: slot, to: slot, count: 1, reason })
 const daily: ScheduleFields = { schedule_hour: '3' }
 const hourly: ScheduleFields = { schedule_interval: '1 hours' }
 const continuous: ScheduleFields = { schedule_interval: 'continuous' }
@@ -97,8 +103,8 @@ describe('a new plan', () => {
   })
 
   it('keeps why its newest slot was skipped', () => {
-    const skipped = { slot: noon, reason: 'overlap' }
-    expect(planned(daily, noon, { generation: 1, claimed: noon, skipped })).toMatchObject({ skipped })
+    const skips = [skip(noon, 'overlap')]
+    expect(planned(daily, noon, { generation: 1, claimed: noon, skips })).toMatchObject({ skips })
   })
 })
 
@@ -116,7 +122,7 @@ describe('a schedule whose time is past', () => {
       expect(planned(fields)).toEqual({
         generation: 1,
         claimed: at(slot),
-        skipped: { slot: at(slot), reason: 'missed' },
+        skips: [skip(at(slot), 'missed')],
       })
   })
 
@@ -172,7 +178,7 @@ describe('a claim', () => {
     expect(claim(daily, plan, slot, true)).toEqual({
       do: 'skip',
       slot,
-      plan: { generation: 1, claimed: slot, next: later(slot, dayMs), skipped: { slot, reason: 'overlap' } },
+      plan: { generation: 1, claimed: slot, next: later(slot, dayMs), skips: [skip(slot, 'overlap')] },
     })
   })
 
@@ -202,7 +208,7 @@ describe('a claim', () => {
         generation: 1,
         claimed: monday,
         next: later(monday, 7 * dayMs),
-        skipped: { slot: monday, reason: 'missed' },
+        skips: [skip(monday, 'missed')],
       },
     })
   })
@@ -264,7 +270,7 @@ describe('a hostile schedule', () => {
     [{ schedule_interval: '1 seconds' }, '2027-01-15T12:00Z'],
   ])('finds its latest slot of forty years as fast as any: %o', (fields, expected) => {
     for (const firn of [{}, { timezone: 'Etc/UCT' }]) {
-      const due = claimDue(fields, firn, years, false, noon)
+      const due = claimed(fields, firn, years, false, noon)
       expect(due).toMatchObject({ slot: at(expected) })
     }
   })
@@ -303,8 +309,8 @@ describe('a schedule, whatever the clock does', () => {
           now = later(now, ms)
           if (edit) plan = replan(schedule, firn, plan, now)
           const before = plan.claimed ?? -Infinity
-          const due = claimDue(schedule, firn, plan, busy, now)
-          if (due.do === 'wait') continue
+          const due = claimed(schedule, firn, plan, busy, now)
+          if (due.do === 'wait' || due.do === 'cancel') continue
           expect(slots.has(due.slot)).toBe(false)
           slots.add(due.slot)
           expect(due.slot).toBeLessThanOrEqual(now)
@@ -313,7 +319,7 @@ describe('a schedule, whatever the clock does', () => {
           expect(due.plan.next ?? Infinity).toBeGreaterThan(due.slot)
           expect(due.plan.generation).toBe(plan.generation)
           if (due.do === 'start') expect(now - due.slot).toBeLessThanOrEqual(dayMs)
-          else expect(due.plan.skipped).toMatchObject({ slot: due.slot })
+          else expect(due.plan.skips?.at(-1)).toMatchObject({ to: due.slot })
           const end = schedule.schedule_end_date
           if (end !== undefined && firn.timezone === undefined)
             expect(due.slot).toBeLessThanOrEqual(at(`${end}Z`))
@@ -328,8 +334,9 @@ describe('a schedule, whatever the clock does', () => {
     fc.assert(
       fc.property(fields, fc.integer({ min: 0, max: 30 * dayMs }), (schedule, ms) => {
         const now = later(noon, ms)
-        const due = claimDue(schedule, {}, replan(schedule, {}, undefined, noon), false, now)
-        if (due.do !== 'wait') expect(claimDue(schedule, {}, due.plan, false, now).do).toBe('wait')
+        const due = claimed(schedule, {}, replan(schedule, {}, undefined, noon), false, now)
+        if (due.do === 'start' || due.do === 'skip')
+          expect(claimed(schedule, {}, due.plan, false, now).do).toBe('wait')
       }),
     )
   })
@@ -347,7 +354,7 @@ describe('a schedule, whatever the clock does', () => {
         const found: Instant[] = []
         const stepMs = 600_000
         for (let now = start; now < start + 2 * dayMs; now = later(now, stepMs)) {
-          const due = claimDue(schedule, firn, plan, false, now)
+          const due = claimed(schedule, firn, plan, false, now)
           if (due.do !== 'start') continue
           found.push(due.slot)
           plan = due.plan

@@ -1,17 +1,13 @@
 import { instant, later, type Instant } from '../../core/clock.ts'
-import { badField } from '../../core/fault.ts'
-import type { Plan, ScheduleFields } from '../../core/job.ts'
+import { badField, isFault } from '../../core/fault.ts'
+import type { Job, Plan, ScheduleFields } from '../../core/job.ts'
+import { withSkip, type Skip } from '../../core/skip.ts'
 import { latestTick, nextTick } from './calendar.ts'
 import { countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
+import { latestDue, nextSlot, skipOf } from './slots.ts'
 import { fieldOf, triggerOf, type Trigger } from './trigger.ts'
 
 export { checkSchedule } from './fields.ts'
-
-/** A missed slot is caught up only within this time. Milliseconds. */
-const catchUpMaxMs = 24 * 3_600_000
-
-/** As soon as the last run has ended, but not oftener than once a second, as Freezer's own scheduler does. Milliseconds. */
-const continuousMs = 1_000
 
 /** A date that passed while the request was on its way means now. Milliseconds. */
 const onTheWayMs = 10_000
@@ -67,7 +63,8 @@ const movedTo = (trigger: Trigger, set: Instant | undefined): Trigger =>
 
 function missed(plan: Plan, past: Instant | undefined): Plan {
   if (past === undefined || (plan.claimed !== undefined && past <= plan.claimed)) return plan
-  return { ...plan, claimed: past, skipped: { slot: past, reason: 'missed' } }
+  const skip = { from: past, to: past, count: 1, reason: 'missed' } as const
+  return { ...plan, claimed: past, skips: withSkip(plan.skips, skip, false) }
 }
 
 /** The last slot before `now`, if there is one. Throws for a cron trigger that has none at any time. */
@@ -95,7 +92,8 @@ export const onceNow = (plan: Plan, now: Instant): Plan => ({ ...plan, next: now
 const begun = (plan: Plan | undefined): Plan => ({
   generation: (plan?.generation ?? 0) + 1,
   ...(plan?.claimed === undefined ? {} : { claimed: plan.claimed }),
-  ...(plan?.skipped === undefined ? {} : { skipped: plan.skipped }),
+  ...(plan?.skips === undefined ? {} : { skips: plan.skips }),
+  ...(plan?.since === undefined ? {} : { since: plan.since }),
 })
 
 /** The plan with nothing to come: stopped, or in a session. It remembers what would have come, and what was set. */
@@ -113,103 +111,28 @@ export const stopped = (
   ...(next === undefined ? {} : { held: next }),
 })
 
-export type Claim =
-  /** Nothing is due yet. */
-  | { readonly do: 'wait'; readonly until: Instant | undefined }
-  /** This slot is due: start it, and store `plan`, together. `passed`: the plan if nothing can be started after all. */
-  | { readonly do: 'start'; readonly slot: Instant; readonly plan: Plan; readonly passed: Plan }
-  /** This slot was missed: store `plan`, which says why. */
-  | { readonly do: 'skip'; readonly slot: Instant; readonly plan: Plan }
-
 /**
- * What is due of a schedule. After an outage the latest missed slot is caught up, if it is not older than 24 h (nor, being
- * the latest, than one period); the ones before it are passed over. A slot at or before the last claimed one never comes
- * back, even when the clock steps. `busy`: a run of it is still open, so the slot is skipped.
+ * The slots of a schedule that fell due and were not claimed, before it is changed or now that it stands still: they will not
+ * start any more. Those of a stopped schedule are `paused`. Undefined when there are none.
  */
-export function claimDue(
-  fields: ScheduleFields,
-  firn: Extensions | undefined,
-  plan: Plan,
-  busy: boolean,
+export function unstarted(
+  { plan, schedule, firn, wanted }: Pick<Job, 'plan' | 'schedule' | 'firn' | 'wanted'>,
   now: Instant,
-): Claim {
-  if (plan.next === undefined || plan.next > now) return { do: 'wait', until: plan.next }
-  const trigger = triggerIn(fields, firn)
-  if (trigger.is === 'continuous' && busy) return { do: 'wait', until: undefined }
-  const slot = latestDue(trigger, plan.next, now)
-  const passed = passedPlan(trigger, plan, slot, now)
-  if (busy) return { do: 'skip', slot, plan: { ...passed, skipped: { slot, reason: 'overlap' } } }
-  // A continuous job's slot is now, unless its end date was before.
-  if (now - slot > (trigger.is === 'continuous' ? 0 : catchUpMaxMs))
-    return { do: 'skip', slot, plan: { ...passed, skipped: { slot, reason: 'missed' } } }
-  return { do: 'start', slot, plan: counted(passed), passed }
-}
-
-/** The plan after a slot. A date has no other, even where its slot was moved; what was set for once is over. */
-function passedPlan(trigger: Trigger, plan: Plan, slot: Instant, now: Instant): Plan {
-  const { generation, left, set } = plan
-  const next = trigger.is === 'once' ? undefined : nextSlot(trigger, slot, now, slot)
-  return {
-    generation,
-    claimed: slot,
-    ...(next === undefined ? {} : { next }),
-    ...(left === undefined ? {} : { left }),
-    ...(trigger.is === 'once' && set !== undefined ? { set } : {}),
+): Skip | undefined {
+  const isHeld = plan.next === undefined && wanted !== 'active'
+  const from = isHeld ? plan.held : plan.next
+  if (from === undefined || from > now || plan.left === 0) return undefined
+  try {
+    const trigger = triggerIn(schedule, firn)
+    if (trigger.is === 'continuous') return undefined
+    return skipOf(trigger, from, latestDue(trigger, from, now), isHeld ? 'paused' : 'changed')
+  } catch (error) {
+    // Stored by a version that could read it (its time zone is gone, say): nothing can be said of it.
+    if (isFault(error)) return undefined
+    throw error
   }
 }
 
-/** The plan after a start: one less is left, and after the last there is no next. */
-function counted(plan: Plan): Plan {
-  if (plan.left === undefined) return plan
-  const left = plan.left - 1
-  const { next: _, ...over } = plan
-  return left > 0 ? { ...plan, left } : { ...over, left: 0 }
-}
-
-/** The newest slot that is due, from the oldest one on. */
-function latestDue(trigger: Trigger, oldest: Instant, now: Instant): Instant {
-  switch (trigger.is) {
-    case 'interval': {
-      const end = Math.max(oldest, Math.min(now, trigger.until ?? now))
-      return later(oldest, Math.floor((end - oldest) / trigger.everyMs) * trigger.everyMs)
-    }
-    case 'cron':
-      return latestTick(trigger, oldest, now)
-    case 'continuous':
-      return trigger.until !== undefined && now > trigger.until ? oldest : now
-    case 'none':
-    case 'once':
-      return oldest
-  }
-}
-
-/** The first slot after `after` that was not claimed. */
-function nextSlot(
-  trigger: Trigger,
-  after: Instant,
-  now: Instant,
-  claimed: Instant | undefined,
-): Instant | undefined {
-  const from = claimed !== undefined && claimed > after ? claimed : after
-  switch (trigger.is) {
-    case 'none':
-      return undefined
-    case 'once':
-      return trigger.at > from ? trigger.at : undefined
-    case 'continuous':
-      return within(trigger, continuousFrom(trigger, now, claimed))
-    case 'interval': {
-      const first = trigger.from ?? claimed ?? later(now, trigger.everyMs)
-      const steps = from < first ? 0 : Math.floor((from - first) / trigger.everyMs) + 1
-      return within(trigger, later(first, steps * trigger.everyMs))
-    }
-    case 'cron':
-      return nextTick(trigger, from)
-  }
-}
-
-const continuousFrom = (trigger: { from?: Instant }, now: Instant, claimed: Instant | undefined): Instant =>
-  instant(Math.max(now, trigger.from ?? now, claimed === undefined ? now : claimed + continuousMs))
-
-const within = (trigger: { readonly until?: Instant }, slot: Instant): Instant | undefined =>
-  trigger.until !== undefined && slot > trigger.until ? undefined : slot
+/** The plan, which also tells of these slots. */
+export const withSkipped = (plan: Plan, skip: Skip | undefined): Plan =>
+  skip ? { ...plan, skips: withSkip(plan.skips, skip, false) } : plan

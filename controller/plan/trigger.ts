@@ -2,6 +2,7 @@ import type { Instant } from '../../core/clock.ts'
 import { badField } from '../../core/fault.ts'
 import type { ScheduleFields } from '../../core/job.ts'
 import { instantOf } from './dates.ts'
+import { durationIn } from './duration.ts'
 import { patternOf } from './pattern.ts'
 import { checkZone, ticksOf, type DayRule } from './ticks.ts'
 
@@ -25,14 +26,6 @@ export type Trigger =
       readonly from?: Instant
       readonly until?: Instant
     }
-
-const unitMs: Record<string, number> = {
-  weeks: 7 * 86_400_000,
-  days: 86_400_000,
-  hours: 3_600_000,
-  minutes: 60_000,
-  seconds: 1_000,
-}
 
 /** Where faults of a cron trigger are to be looked for. */
 export const fieldOf = ({ days }: Extract<Trigger, { is: 'cron' }>): string =>
@@ -89,9 +82,8 @@ function boundsOf(fields: ScheduleFields, timezone: string): { from?: Instant; u
 
 function intervalOf(text: string): { is: 'continuous' } | { is: 'interval'; everyMs: number } {
   if (text === 'continuous') return { is: 'continuous' }
-  const [, count, unit] = /^(\d+) +(weeks|days|hours|minutes|seconds)$/.exec(text) ?? []
-  const everyMs = Number(count) * (unitMs[unit ?? ''] ?? Number.NaN)
-  if (!(everyMs > 0))
+  const everyMs = durationIn(text)
+  if (everyMs === undefined)
     throw badField('schedule_interval', 'must be "continuous" or a number like "5 minutes", above 0')
   if (everyMs > intervalMaxMs) throw badField('schedule_interval', 'is more than a hundred years')
   return { is: 'interval', everyMs }

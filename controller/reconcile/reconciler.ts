@@ -202,6 +202,8 @@ export class Reconciler implements AsyncDisposable {
         return this.#runChanged(before?.value, after?.value)
       case 'set':
         this.#wake('set', project, id)
+        // A slot of its session may wait for its end.
+        if (after?.value.phase.is === 'ended') this.#wake('session', project, after.value.session)
         for (const run of this.#options.context.state.where('run', 'set', scoped(project, id)))
           if (run.value.state.is !== 'finished') this.#wake('run', project, run.value.id)
         return

@@ -1,14 +1,21 @@
 import type { Instant } from '../../core/clock.ts'
 import { isFault } from '../../core/fault.ts'
 import { runIdOf, slotAt, type ProjectId } from '../../core/ids.ts'
-import type { Job, Session } from '../../core/job.ts'
+import type { Job, Plan, Session } from '../../core/job.ts'
 import type { Epoch } from '../../core/link.ts'
-import { claimDue, type Claim } from '../plan/schedule.ts'
+import { claimDue, notStarted, type Claim } from '../plan/claim.ts'
 import { put, unchanged, type Stored } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
 import { creating } from '../use-cases/new-run.ts'
-import { createRuns, isBusy, requestsOf, runOf } from '../use-cases/start-run.ts'
-import { admit, busyReason } from '../use-cases/start-session.ts'
+import {
+  cancelOpenRuns,
+  cancelOpenSets,
+  loadOfJob,
+  loadOfSession,
+  startMsOf,
+} from '../use-cases/schedule-load.ts'
+import { createRuns, requestsOf, runOf } from '../use-cases/start-run.ts'
+import { admit } from '../use-cases/start-session.ts'
 
 /** Each run may bring a repository with it, and each is required to be absent: four of etcd's 128 operations. */
 const runsInClaim = 25
@@ -33,21 +40,31 @@ export class Schedules {
     if (leads === undefined || !stored) return undefined
     const job = stored.value
     const now = context.clock.now()
-    const claim = claimDue(job.schedule, job.firn, job.plan, isBusy(context, job), now)
+    const claim = claimDue(job, loadOfJob(context, job), now)
     if (claim.do === 'wait') return claim.until
+    if (claim.do === 'cancel') {
+      await cancelOpenRuns(context, job)
+      return claim.until
+    }
     await unlessStale(context, () => this.#claimJob(stored, claim, leads))
     return context.clock.now()
   }
 
-  async #claimJob(stored: Stored<Job>, claim: Exclude<Claim, { do: 'wait' }>, epoch: Epoch): Promise<void> {
+  async #claimJob(stored: Stored<Job>, claim: Decided, epoch: Epoch): Promise<void> {
     const { context } = this.#options
     const slot = slotAt(claim.slot)
     const { job, requests } =
       claim.do === 'start'
-        ? requestsOf(context, stored.value, slot, stored.value.user)
-        : { job: stored.value, requests: [] }
+        ? requestsOf(
+            context,
+            stored.value,
+            slot,
+            stored.value.user,
+            startMsOf(context, stored.value, claim.slot),
+          )
+        : { job: { ...stored.value, ...wantedAfter(claim) }, requests: [] }
     const isIdle = claim.do === 'start' && requests.length === 0
-    const plan = isIdle ? { ...claim.passed, skipped: { slot: claim.slot, reason: 'no_client' } } : claim.plan
+    const plan = isIdle ? notStarted(stored.value.plan, claim.passed, claim.slot, 'no_client') : claim.plan
     // More runs than fit into the claim are made before it: after a crash the slot is still due, and they are found.
     while (requests.length > runsInClaim) await createRuns(context, requests.splice(0, runsInClaim))
     const missing = requests.filter(
@@ -67,49 +84,40 @@ export class Schedules {
     const stored = context.state.get('session', project, id)
     if (leads === undefined || !stored) return undefined
     const session = stored.value
-    const busy = busyReason(context, session)
-    const claim = claimDue(
-      session.schedule,
-      session.firn,
-      session.plan,
-      busy !== undefined,
-      context.clock.now(),
-    )
+    const claim = claimDue(session, loadOfSession(context, session), context.clock.now())
     if (claim.do === 'wait') return claim.until
-    await unlessStale(context, () => this.#claimSession(stored, claim, busy?.code, leads))
+    if (claim.do === 'cancel') {
+      await cancelOpenSets(context, session)
+      return claim.until
+    }
+    await unlessStale(context, () => this.#claimSession(stored, claim, leads))
     return context.clock.now()
   }
 
-  async #claimSession(
-    stored: Stored<Session>,
-    claim: Exclude<Claim, { do: 'wait' }>,
-    busy: string | undefined,
-    epoch: Epoch,
-  ): Promise<void> {
+  async #claimSession(stored: Stored<Session>, claim: Decided, epoch: Epoch): Promise<void> {
     const { context } = this.#options
-    const skip = (reason: string): Promise<unknown> =>
+    const session = stored.value
+    const store = (plan: Plan): Promise<unknown> =>
       context.state.commit({
-        requires: [unchanged('session', stored.value.project, stored.value.id, stored)],
-        puts: [
-          put('session', stored.value.project, stored.value.id, {
-            ...stored.value,
-            plan: {
-              ...(claim.do === 'start' ? claim.passed : claim.plan),
-              skipped: { slot: claim.slot, reason },
-            },
-          }),
-        ],
+        requires: [unchanged('session', session.project, session.id, stored)],
+        puts: [put('session', session.project, session.id, { ...session, ...wantedAfter(claim), plan })],
         epoch,
       })
-    if (claim.do === 'skip') return void (await skip(busy ?? claim.plan.skipped?.reason ?? 'missed'))
+    if (claim.do !== 'start') return void (await store(claim.plan))
     try {
       await admit(context, stored, slotAt(claim.slot), { plan: claim.plan, epoch })
     } catch (error) {
       if (!isFault(error, 'conflict')) throw error
-      await skip('no_member')
+      await store(notStarted(session.plan, claim.passed, claim.slot, 'no_member'))
     }
   }
 }
+
+type Decided = Exclude<Claim, { do: 'wait' | 'cancel' }>
+
+/** After too many failures a schedule stands still until somebody starts it again. */
+const wantedAfter = (claim: Decided): { wanted?: 'stopped' } =>
+  claim.do === 'pause' ? { wanted: 'stopped' } : {}
 
 /** A write that somebody else got ahead of: the next look decides again. */
 async function unlessStale(context: Context, write: () => Promise<void>): Promise<void> {

@@ -8,7 +8,8 @@ import type { Caller, Context } from './context.ts'
 import { isServerRun, withJobPlan } from './job-planning.ts'
 import { commitJob, existingJob } from './jobs.ts'
 import { retrying } from './retrying.ts'
-import { isBusy, startRun } from './start-run.ts'
+import { isBusy } from './schedule-load.ts'
+import { startRun } from './start-run.ts'
 
 export type JobEvent = 'start' | 'stop' | 'abort'
 

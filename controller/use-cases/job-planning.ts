@@ -5,8 +5,9 @@ import type { Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
 import type { Job, Plan, Reported, ScheduleFields, Session } from '../../core/job.ts'
 import { isEnrolled } from '../../core/select.ts'
+import type { Skip } from '../../core/skip.ts'
 import { autostartOf, countOf, patternIn, timezoneOf } from '../plan/extensions.ts'
-import { onceNow, replan, stopped, triggerIn, unplanned } from '../plan/schedule.ts'
+import { onceNow, replan, stopped, triggerIn, unplanned, unstarted, withSkipped } from '../plan/schedule.ts'
 import type { Context } from './context.ts'
 
 /**
@@ -97,17 +98,31 @@ function planOf(
   const isSame = before !== undefined && wish === undefined && sameTrigger(job, before)
   const isResumed = before !== undefined && before.wanted !== job.wanted
   if (isSame && fires === fired && !isResumed) return before.plan
+  const now = clock.now()
   // A resume goes by the ticks again, from now on: what was set instead of one of them is over. A date stays moved.
   const isKept = isSame && (!isResumed || triggerIn(job.schedule, job.firn).is === 'once')
   const set = wish ?? (isKept ? before.plan.set : undefined)
   const recount = before !== undefined && countOf(before.firn) !== countOf(job.firn)
   // Asked even when it does not fire: what no date can satisfy is refused here, not when it is started.
-  const plan = replan(job.schedule, job.firn, before?.plan, clock.now(), {
+  const plan = replan(job.schedule, job.firn, before?.plan, now, {
     ...(set === undefined ? {} : { set }),
     recount,
   })
-  if (fires) return plan
-  return isSame ? unplanned(before.plan) : stopped(before?.plan, plan)
+  const lost = before && lostSlots(before, job, plan, now)
+  if (fires) return withSkipped(isResumed ? { ...plan, since: now } : plan, lost)
+  return withSkipped(isSame ? unplanned(before.plan) : stopped(before?.plan, plan), lost)
+}
+
+/** The slots that fell due before a change, and that neither the old plan has claimed nor the new one has. */
+function lostSlots(
+  before: Triggered & { readonly plan: Plan },
+  job: Triggered,
+  plan: Plan,
+  now: Instant,
+): Skip | undefined {
+  const lost = unstarted(before, now)
+  if (!lost || (plan.next !== undefined && plan.next <= lost.to)) return undefined
+  return job.wanted === 'active' ? lost : { ...lost, reason: 'paused' }
 }
 
 interface Triggered {

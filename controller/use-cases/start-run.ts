@@ -5,7 +5,6 @@ import type { Job } from '../../core/job.ts'
 import type { Reason, Run } from '../../core/run.ts'
 import { isEnrolled, matches } from '../../core/select.ts'
 import type { Stored } from '../state/documents.ts'
-import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
 import { movedTo, startOf } from './functions.ts'
 import { creating, newRun, type RunRequest } from './new-run.ts'
@@ -44,22 +43,33 @@ export interface StartRequest extends RunRequest {
 
 /**
  * One request for each client that a job runs on now, and the job as it is then: its function may have moved to another
- * client. A function that cannot be called fails once, wherever it was to run.
+ * client. A function that cannot be called fails once, wherever it was to run. `startMs`: as of a `RunRequest`.
  */
 export function requestsOf(
   context: Pick<Context, 'state'>,
   job: Job,
   slot: Slot,
   user: UserId,
+  startMs?: number,
 ): { readonly job: Job; readonly requests: StartRequest[] } {
   const { actions, place, ...what } = startOf(context, job)
   const moved = movedTo(job, place)
   const clients = clientsOf(context, moved)
   const some = what.failure ? [clients[0] ?? moved.client].filter((client) => client !== undefined) : clients
   const { project } = job
+  const start = startMs === undefined ? {} : { startMs }
   return {
     job: moved,
-    requests: some.map((client) => ({ project, user, job: job.id, client, slot, actions, ...what })),
+    requests: some.map((client) => ({
+      project,
+      user,
+      job: job.id,
+      client,
+      slot,
+      actions,
+      ...start,
+      ...what,
+    })),
   }
 }
 
@@ -118,11 +128,4 @@ export async function createRuns(
       await context.state.commit(creating(missing.map((request) => runOf(context, request))))
   })
   return requests.flatMap((request) => stored(request) ?? [])
-}
-
-/** Whether a run of the job is still open: its next slot would overlap. */
-export const isBusy = (context: Pick<Context, 'state'>, job: Job): boolean => {
-  for (const { value } of context.state.where('run', 'openOfJob', scoped(job.project, job.id)))
-    if (value.purpose === 'job') return true
-  return false
 }

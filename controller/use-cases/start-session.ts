@@ -1,8 +1,9 @@
 import { Fault } from '../../core/fault.ts'
 import { later } from '../../core/clock.ts'
-import { runIdOf, sessionSlot, userSlot, type SessionId, type Slot } from '../../core/ids.ts'
+import { runIdOf, sessionSlot, userSlot, type ProjectId, type SessionId, type Slot } from '../../core/ids.ts'
 import type { Plan, Session } from '../../core/job.ts'
 import type { Epoch } from '../../core/link.ts'
+import type { Reason } from '../../core/run.ts'
 import { cancelSetRecord } from '../../core/set-machine.ts'
 import { setIdOf, type Member, type MissingPolicy, type SetRecord } from '../../core/set.ts'
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
@@ -132,24 +133,34 @@ const missingOf = (session: Session): MissingPolicy =>
   session.firn?.['missing'] === 'degrade' ? 'degrade' : 'abort'
 
 /** Asks for a whole start to stop. An ended set stays as it is. Throws Fault 'not_found', 'stale_write', 'store_down'. */
-export async function cancelSet(
+export const cancelSet = (
   context: Context,
   caller: Caller,
   session: SessionId,
   tag: number,
+): Promise<Stored<SetRecord>> =>
+  endSet(context, caller.project, session, tag, {
+    code: 'cancelled',
+    text: `cancelled by ${caller.userName}`,
+  })
+
+/** As `cancelSet`, for a reason that nobody need have asked for. */
+export async function endSet(
+  context: Context,
+  project: ProjectId,
+  session: SessionId,
+  tag: number,
+  why: Reason,
 ): Promise<Stored<SetRecord>> {
   const id = setIdOf(session, tag)
   return retrying(context, async () => {
-    const before = context.state.get('set', caller.project, id)
+    const before = context.state.get('set', project, id)
     if (!before) throw new Fault('not_found', `no set ${session} ${tag}`)
-    const value = cancelSetRecord(before.value, {
-      code: 'cancelled',
-      text: `cancelled by ${caller.userName}`,
-    })
+    const value = cancelSetRecord(before.value, why)
     if (value === before.value) return before
     const revision = await context.state.commit({
-      requires: [unchanged('set', caller.project, id, before)],
-      puts: [put('set', caller.project, id, value)],
+      requires: [unchanged('set', project, id, before)],
+      puts: [put('set', project, id, value)],
     })
     return { value, revision }
   })

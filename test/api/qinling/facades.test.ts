@@ -220,7 +220,7 @@ describe('a session with a pattern and a count', () => {
     expect(plan()).toMatchObject({ left: 1, next: Date.parse('2027-01-17T02:30:00Z') })
     w.until('2027-01-17T02:30:00Z')
     await w.lookAtSession('s')
-    expect(plan()).toMatchObject({ left: 1, skipped: { reason: 'overlap' } })
+    expect(plan()).toMatchObject({ left: 1, skips: [{ reason: 'overlap' }] })
   })
 })
 

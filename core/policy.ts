@@ -1,0 +1,14 @@
+/** Which of the slots that were missed is started: the latest (by default), none, or all of them up to a number. */
+export const catchUps = ['latest', 'none', 'all'] as const
+
+/** What becomes of a slot that finds a run open: it is skipped (by default), waits, has it cancelled, or does not mind. */
+export const overlaps = ['skip', 'queue', 'cancel', 'allow'] as const
+
+/** Missed slots that `catch_up: all` starts, at most. */
+export const catchUpMost = 100
+
+/** Entries of `exclusions`. */
+export const exclusionsMost = 100
+
+/** Failures that are counted: a job keeps more runs than that. */
+export const failuresMost = 100
