@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { datastores, type DatastoreType } from '../core/datastores.ts'
 import { badField, Fault } from '../core/fault.ts'
 import { isInstanceKey } from '../core/instance.ts'
 import type { Database, Template } from './ports/databases.ts'
@@ -66,7 +67,8 @@ const limits = z.strictObject({
 })
 
 /** A datastore with a port has a kind of its own here, with the `port` that others do not know. */
-const datastore = z.literal('sqlite', 'must be "sqlite"')
+const kinds = Object.keys(datastores) as DatastoreType[]
+const datastore = z.enum(kinds, `must be ${kinds.map((kind) => `"${kind}"`).join(' or ')}`)
 const instance = z.strictObject({ key: name, name: shown.optional(), datastore, path: absolute })
 const template = z.strictObject({ name, datastore, root: absolute })
 

@@ -15,7 +15,7 @@ import { realPathOf } from './disk/real-path.ts'
 import { identityDir, readEnrolment } from './enrol.ts'
 import { endOrphans, findOrphans } from './engines/process/orphans.ts'
 import { processStat } from './engines/process/proc.ts'
-import { createEngines, datastores } from './engines/registry.ts'
+import { createEngines, datastoreTools } from './engines/registry.ts'
 import { connectToServers } from './grpc/server-line.ts'
 import { recorderOf } from './log.ts'
 import { openPublisher } from './nats/publisher.ts'
@@ -91,7 +91,7 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
   const runLogs = cleanup.use(new LogFolder(path.join(config.stateDir, 'logs'), config.runLogs, clock))
   const life = new AbortController()
   const announcer = new Announcer({
-    ...{ databases, datastores, clock },
+    ...{ databases, datastores: datastoreTools, clock },
     send: (announced) => open.line?.send({ type: 'instances', ...announced }) ?? false,
   })
   await announcer.look()

@@ -1,3 +1,4 @@
+import { datastores, isDatastore } from './datastores.ts'
 import type { ActionId, BackupId, RepositoryId } from './ids.ts'
 
 /** What a value of a published JSON document may be. */
@@ -125,8 +126,5 @@ export type RestoreChoice =
       readonly notAfter?: number
     }
 
-/** Engines that make a copy and leave the keeping of it to another engine. */
-const keepers: Readonly<Record<string, string>> = { sqlite: 'restic' }
-
-/** The engine whose repositories hold what `engine` saves: most often itself. */
-export const keeperOf = (engine: string): string => keepers[engine] ?? engine
+/** The engine whose repositories hold what `engine` saves: itself, but for databases. */
+export const keeperOf = (engine: string): string => (isDatastore(engine) ? datastores[engine].keeper : engine)

@@ -7,8 +7,9 @@ import type {
   RepositoryChoice,
   RestoreChoice,
 } from './action.ts'
-import { backupId, repositoryId } from './ids.ts'
+import { isDatastore } from './datastores.ts'
 import { isFault } from './fault.ts'
+import { backupId, repositoryId } from './ids.ts'
 import { isInstanceKey } from './instance.ts'
 import type { Reason } from './run.ts'
 
@@ -32,13 +33,10 @@ const refuse = (text: string, code = 'unsupported'): never => {
   throw new Refused(code, text)
 }
 
-/** Freezer's modes that are databases here: the engine has the same name, and an `instance` stands in place of paths. */
-const databaseModes = ['sqlite']
-
 /**
  * What Freezer's open `freezer_action` object means here. Without `engine_name` it is restic in the client's default
- * repository; with `storage` and `container` the repository that they describe. With `mode: sqlite` it is about the
- * database that the agent knows as `instance`. Never throws.
+ * repository; with `storage` and `container` the repository that they describe. With a mode that is a kind of database
+ * (`sqlite`) it is about the one that the agent knows as `instance`, which stands in place of paths. Never throws.
  */
 export function meaningOf(freezer: JsonObject): Meaning {
   try {
@@ -73,13 +71,13 @@ function common(freezer: JsonObject): { repository: RepositoryChoice; limits: Li
 function engineOf(freezer: JsonObject): string {
   const mode = textOf(freezer, 'mode') ?? 'fs'
   const engine = textOf(freezer, 'engine_name')
-  if (databaseModes.includes(mode)) {
+  if (isDatastore(mode)) {
     if (engine !== undefined && engine !== mode)
       refuse(`engine_name: "${engine}" does not do mode "${mode}"`, 'bad_action')
     return mode
   }
   if (mode !== 'fs') refuse(`this release does not do mode "${mode}"`)
-  if (engine !== undefined && databaseModes.includes(engine))
+  if (engine !== undefined && isDatastore(engine))
     refuse(`engine_name: "${engine}" needs mode "${engine}" and an instance in place of paths`, 'bad_action')
   return engine ?? 'restic'
 }
@@ -90,7 +88,7 @@ function backupOf(freezer: JsonObject): Action {
     do: 'backup',
     engine,
     backupName: textOf(freezer, 'backup_name') ?? '',
-    ...(databaseModes.includes(engine)
+    ...(isDatastore(engine)
       ? { paths: [], instance: instanceOf(freezer, 'path_to_backup') }
       : { paths: pathsOf(freezer) }),
     excludes: listOf(freezer, 'exclude'),
@@ -144,7 +142,7 @@ function restoreOf(freezer: JsonObject): Action {
     do: 'restore',
     engine,
     from: sourceOf(freezer),
-    ...(databaseModes.includes(engine) ? creationOf(freezer) : landingOf(freezer)),
+    ...(isDatastore(engine) ? creationOf(freezer) : landingOf(freezer)),
     ...common(freezer),
   }
 }

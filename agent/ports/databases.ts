@@ -1,5 +1,4 @@
-/** Kinds of databases that the agent can look after: the names of the engines that back them up. */
-export type DatastoreType = 'sqlite'
+import type { DatastoreType } from '../../core/datastores.ts'
 
 /** A database that the agent looks after. */
 export interface Database {

@@ -1,28 +1,16 @@
 import { fileURLToPath } from 'node:url'
-import type { Limits } from '../../../core/action.ts'
 import type { Clock } from '../../../core/clock.ts'
 import type { EngineContext, EngineEvent } from '../../ports/engine.ts'
+import { cancelled } from '../kept/ends.ts'
+import type { Outcome, Work, Worked } from '../kept/kind.ts'
+import { scaled } from '../kept/share.ts'
 import { launch, type Child, type Exit } from '../process/child.ts'
 import { childEnvironment } from '../process/environment.ts'
 import { commandLadder } from '../process/ladder.ts'
 import { follow } from '../process/lines.ts'
 import { bytesReadBy } from '../process/proc.ts'
 import { StallWatch } from '../process/stall.ts'
-import { cancelled, type Failure } from './ends.ts'
-import { scaled, type Share } from './share.ts'
 import { toldIn, type Told } from './told.ts'
-
-export interface Call {
-  readonly args: readonly string[]
-  readonly stateMark: string
-  readonly limits: Limits
-  /** Which parts of the whole step its phases are. */
-  readonly shares: { readonly scan?: Share; readonly verify: Share }
-}
-
-/** Bytes of the file that it made or checked, or why there is none. */
-export type Called =
-  { readonly ok: true; readonly bytes: number } | { readonly ok: false; readonly failure: Failure }
 
 const program = fileURLToPath(new URL('./script.ts', import.meta.url))
 const lineBytesMax = 65_536
@@ -32,19 +20,17 @@ const lookEveryMs = 500
 const readingStep = 65_536
 
 /** Runs the program in a process of its own, stopped by the context's signal or when it does not get on. Never throws. */
-export async function* call(
-  what: Call,
-  context: EngineContext,
-): AsyncGenerator<EngineEvent, Called, undefined> {
+export async function* call(args: readonly string[], work: Work): Worked {
+  const { stateMark, limits, context } = work
   const { attemptId, stateDir, signal, clock, stallMs } = context
   if (signal.aborted) return { ok: false, failure: cancelled(signal) }
   const launched = await launch(
     {
       program: process.execPath,
-      args: [program, ...what.args],
+      args: [program, ...args],
       // SQLite's own temporary files go where nobody else looks.
-      env: childEnvironment({ attemptId, stateMark: what.stateMark }, stateDir, { SQLITE_TMPDIR: stateDir }),
-      limits: what.limits,
+      env: childEnvironment({ attemptId, stateMark }, stateDir, { SQLITE_TMPDIR: stateDir }),
+      limits,
     },
     context,
   )
@@ -62,7 +48,7 @@ export async function* call(
     () => readingOf(child),
   )
   try {
-    yield* progressOf(listener, child, what, context)
+    yield* progressOf(listener, child, work)
     const exit = await child.ended
     if (signal.aborted || stalled) await child.stop(commandLadder)
     if (signal.aborted) return { ok: false, failure: cancelled(signal) }
@@ -120,8 +106,7 @@ type Phase = Extract<Told, { is: 'phase' }>
 async function* progressOf(
   listener: Listener,
   child: Child,
-  { shares }: Call,
-  { clock }: EngineContext,
+  { shares, context: { clock } }: Work,
 ): AsyncGenerator<EngineEvent, void, undefined> {
   let now: Phase | undefined
   let from = 0
@@ -141,7 +126,7 @@ async function* progressOf(
   }
 }
 
-function outcomeOf({ result, said }: Listener, exit: Exit): Called {
+function outcomeOf({ result, said }: Listener, exit: Exit): Outcome {
   if (result?.is === 'failed') return { ok: false, failure: result.failure }
   if (result !== undefined && exit.is === 'exited' && exit.code === 0)
     return { ok: true, bytes: result.bytes }

@@ -1,4 +1,4 @@
-import type { Failure } from './ends.ts'
+import type { Failure } from '../kept/ends.ts'
 
 /** What the program says, one line each. */
 export type Told =

@@ -2,17 +2,18 @@ import { createHash } from 'node:crypto'
 import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Databases, Template } from '../../ports/databases.ts'
+import type { Parts } from './kind.ts'
 
 /** Where copies for backups are made: the same place for a database each time, so that its backups are of one path. */
 export const copiesIn = (stateDir: string): string => path.join(stateDir, 'copies')
 
 /** The beginning of folders in which restores work, beside the databases that they make; other agents' and engines' have another one. */
-const workPrefix = (stateMark: string): string =>
-  `.firn-sqlite-${createHash('sha256').update(stateMark).digest('hex').slice(0, 12)}-`
+const workPrefix = (datastore: string, stateMark: string): string =>
+  `.firn-${datastore}-${createHash('sha256').update(stateMark).digest('hex').slice(0, 12)}-`
 
 /** The folder in which a database is restored before it gets its name. */
-export const workFolder = ({ root }: Template, key: string, stateMark: string): string =>
-  path.join(root, workPrefix(stateMark) + key)
+export const workFolder = ({ root, datastore }: Template, key: string, stateMark: string): string =>
+  path.join(root, workPrefix(datastore, stateMark) + key)
 
 /** An empty folder in one that is there, 0700, gone when it is disposed. Throws what the file system says. */
 export async function emptyFolder(folder: string): Promise<AsyncDisposable> {
@@ -43,26 +44,21 @@ export async function sync(place: string): Promise<void> {
   await handle.sync()
 }
 
-interface Leftovers {
-  readonly databases: Databases
-  readonly stateDir: string
-  readonly stateMark: string
-  /** Keys that are being worked on. */
-  readonly isBusy: (key: string) => boolean
-}
-
 /**
  * Removes what steps that were cut off have left. A restore is over when its folder is gone: one whose database has its name
  * already keeps it, another one is taken back. Throws what the file system says.
  */
-export async function removeLeftovers({ databases, stateDir, stateMark, isBusy }: Leftovers): Promise<void> {
+export async function removeLeftovers(
+  { kind, databases, turns, stateMark }: Parts,
+  stateDir: string,
+): Promise<void> {
   for (const key of await namesIn(copiesIn(stateDir)))
-    if (!isBusy(key)) await rm(path.join(copiesIn(stateDir), key), { recursive: true, force: true })
-  const prefix = workPrefix(stateMark)
-  for (const template of databases.templates.filter(({ datastore }) => datastore === 'sqlite')) {
+    if (!turns.isBusy(key)) await rm(path.join(copiesIn(stateDir), key), { recursive: true, force: true })
+  const prefix = workPrefix(kind.type, stateMark)
+  for (const template of databases.templates.filter(({ datastore }) => datastore === kind.type)) {
     for (const name of await namesIn(template.root)) {
       const key = name.slice(prefix.length)
-      if (!name.startsWith(prefix) || isBusy(key)) continue
+      if (!name.startsWith(prefix) || turns.isBusy(key)) continue
       const folder = path.join(template.root, name)
       if (!(await isNamed(folder, databases.pathOf(template, key))))
         await forgetMade(databases, template, key)

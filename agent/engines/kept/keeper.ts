@@ -1,11 +1,8 @@
 import type { Engine, EngineContext, EngineEnd, EngineEvent, EngineTask } from '../../ports/engine.ts'
 import { scaled, type Share } from './share.ts'
 
-/** The engine that keeps the copies. */
-export const keeperName = 'restic'
-
-/** What is common to the steps of this engine. */
-export interface Keeping {
+/** Which engine keeps the copies, and which part of the step that is. */
+interface Keeping {
   readonly keeper: Engine
   readonly share: Share
 }
