@@ -1,4 +1,5 @@
 import type { Clock, Instant } from '../../core/clock.ts'
+import { unreachable } from '../../core/fault.ts'
 import type {
   BackupId,
   ClientId,
@@ -35,6 +36,18 @@ const looksAtOnce = 256
 
 /** Lines that are written to before others have their turn. */
 const slice = 500
+
+/** What a key says is to be looked at: a stored document, or what hangs on one. */
+type LookKind =
+  | ('run' | 'set' | 'job' | 'session' | 'client' | 'instance' | 'instance_backup' | 'backup')
+  /** The project and client whose databases were told of. */
+  | 'announced'
+  /** The project and job whose finished runs may be too many. */
+  | 'history'
+  /** All finished runs and kept answers. */
+  | 'sweep'
+  /** The list of servers. */
+  | 'servers'
 
 export interface ReconcilerOptions {
   readonly context: Context
@@ -187,7 +200,7 @@ export class Reconciler implements AsyncDisposable {
       line.send({ type: 'committed', run: id, attempt })
   }
 
-  #wake(kind: string, project: string, id: string): void {
+  #wake(kind: LookKind, project: string, id: string): void {
     this.#queue.wake(`${kind}/${project}/${id}`)
   }
 
@@ -227,7 +240,19 @@ export class Reconciler implements AsyncDisposable {
           for (const client of this.#options.context.state.where('client', 'server', id))
             this.#wake('client', client.value.project, client.value.id)
         return
+      // Nothing waits for these.
+      case 'foreign':
+      case 'action':
+      case 'repository':
+      case 'token':
+      case 'join':
+      case 'strategy':
+      case 'quota':
+      case 'alias':
+      case 'answer':
+        return
       default:
+        return unreachable(kind)
     }
   }
 
@@ -276,7 +301,7 @@ export class Reconciler implements AsyncDisposable {
   }
 
   #look(key: string): Promise<Instant | undefined> {
-    const [kind, project, id] = key.split('/') as [string, ProjectId, string]
+    const [kind, project, id] = key.split('/') as [LookKind, ProjectId, string]
     switch (kind) {
       case 'run':
         return this.#runs.look(project, id as RunId)
@@ -303,7 +328,7 @@ export class Reconciler implements AsyncDisposable {
       case 'history':
         return this.#history.look(project, id)
       default:
-        return Promise.resolve(undefined)
+        return unreachable(kind)
     }
   }
 }
