@@ -41,12 +41,12 @@ export interface InstanceTemplate {
 
 /**
  * Where an instance stands. `building`: a restore into it is under way. `error`: that restore failed. `down`: its
- * agent says that no backup can be made of it, or does not announce it any more.
+ * agent says that no backup can be made of it, or (`gone`) does not announce it any more, or was shut out.
  */
 export type InstanceState =
   | { readonly is: 'building'; readonly run: RunId }
   | { readonly is: 'active' }
-  | { readonly is: 'down'; readonly why: string }
+  | { readonly is: 'down'; readonly why: string; readonly gone?: true }
   | { readonly is: 'error'; readonly why: string }
 
 /** A database that an agent looks after. */
@@ -59,6 +59,8 @@ export interface Instance {
   readonly datastore: Datastore
   readonly state: InstanceState
   readonly bytes?: number
+  /** The backup that it was made from when somebody asked for it; absent for one that its agent had. */
+  readonly madeFrom?: InstanceBackupId
   /** The backup that is being made of it: never more than one. */
   readonly busy?: InstanceBackupId
   /** The last thing that went wrong with it. */

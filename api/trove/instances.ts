@@ -76,8 +76,12 @@ export const instanceRoutes: readonly Route[] = [
   }),
   troveOperation({
     ...{ method: 'DELETE', path: '/instances/:id', role: 'operator', params },
-    ...{ id: 'deleteInstance', summary: 'Forget a database that is down or in error' },
-    description: 'Its data and its backups stay; it comes back when its agent announces it again.',
+    ...{
+      id: 'deleteInstance',
+      summary: 'Forget a database that its agent has forgotten, or whose restore failed',
+    },
+    description:
+      'Its data and its backups stay. While its agent announces it that is 422: take it out of the configuration, or remove its file, on the node first.',
     answers: { 202: 'nothing' },
     async answer(ask) {
       await removeInstance(ask.served.context, ask.caller, existingInstanceOf(ask).id)

@@ -54,9 +54,17 @@ describe('an announcement', () => {
 
   it('stops the instances that it does not name any more, once', () => {
     const [gone, ...more] = hear([anInstance()], [])
-    expect(gone).toMatchObject({ state: { is: 'down' }, updatedAt: now })
+    expect(gone).toMatchObject({ state: { is: 'down', gone: true }, updatedAt: now })
     expect(more).toEqual([])
-    expect(hear([gone!], [])).toEqual([])
+    expect(hear([{ ...gone!, updatedAt: noon }], [])).toEqual([])
+    // Whether it was up or not.
+    const down = anInstance({ state: { is: 'down', why: 'the file is gone' } })
+    expect(hear([down], [])).toMatchObject([{ state: { is: 'down', gone: true } }])
+    expect(hear([{ ...gone!, bytes: 65_536 }], [aProbe({ bytes: 1 })])).toMatchObject([
+      { state: { is: 'active' } },
+    ])
+    const [back] = hear([gone!], [aProbe({ up: false, problem: 'x' })])
+    expect(back?.state).toEqual({ is: 'down', why: 'x' })
   })
 
   it('cannot speak of an instance that was created after it was heard', () => {

@@ -29,7 +29,7 @@ export function afterAnnouncement(
   })
   for (const instance of missing.values()) {
     // What was said before it was created, or before its creation ended, cannot speak of it.
-    const gone = instance.updatedAt < at && isUp(instance)
+    const gone = instance.updatedAt < at && isThere(instance)
     if (gone) written.push(stopped(instance, 'its agent does not announce it any more', now))
   }
   return written
@@ -37,14 +37,16 @@ export function afterAnnouncement(
 
 /** The instances of a client that will not be heard of again: those that are to be written. */
 export function afterShutOut(known: Iterable<Instance>, now: Instant): Instance[] {
-  return [...known].filter(isUp).map((instance) => stopped(instance, 'its node was shut out', now))
+  return [...known].filter(isThere).map((instance) => stopped(instance, 'its node was shut out', now))
 }
 
-const isUp = ({ state }: Instance): boolean => state.is === 'active'
+/** Whether its agent was last heard to announce it, once it was made. */
+const isThere = ({ state }: Instance): boolean =>
+  state.is === 'active' || (state.is === 'down' && !state.gone)
 
 const stopped = (instance: Instance, why: string, now: Instant): Instance => ({
   ...instance,
-  state: { is: 'down', why },
+  state: { is: 'down', why, gone: true },
   updatedAt: now,
 })
 
@@ -77,9 +79,12 @@ const isKnown = (before: Instance, said: Said): boolean =>
   before.datastore.version === said.datastore.version &&
   before.bytes === said.bytes &&
   before.state.is === said.state.is &&
-  whyOf(before.state) === whyOf(said.state)
+  whyOf(before.state) === whyOf(said.state) &&
+  isGone(before.state) === isGone(said.state)
 
 const whyOf = (state: InstanceState): string | undefined => ('why' in state ? state.why : undefined)
+
+const isGone = (state: InstanceState): boolean => state.is === 'down' && state.gone === true
 
 /** A restore that is under way is ended by its run alone. One that failed stays so until its agent says that it is up. */
 function stateAfter(before: InstanceState | undefined, { up, problem }: InstanceProbe): InstanceState {

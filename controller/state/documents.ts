@@ -53,12 +53,12 @@ export interface KeptAnswer {
 }
 
 /**
- * Written with every backup of an instance that a project makes: two that would share the last place of its quota meet in
- * it, on whichever servers they are asked for.
+ * Written with every backup of an instance that a project makes, and another with every instance: two that would share the
+ * last place of its quota meet in it, on whichever servers they are asked for.
  */
 export interface QuotaMark {
   readonly project: ProjectId
-  /** Backups ever made. */
+  /** Ever made. */
   readonly made: number
 }
 

@@ -21,6 +21,7 @@ import { containerPlace } from './containers.ts'
 import type { Caller, Context } from './context.ts'
 import { parentOf, rootOf } from './instance-records.ts'
 import { creating, newRun } from './new-run.ts'
+import { quotaMark } from './quota.ts'
 import { retrying, surely } from './retrying.ts'
 import { containerFor } from './strategies.ts'
 
@@ -87,7 +88,7 @@ async function start(
   const stored = readyInstance(context, project, wish.instance)
   const instance = stored.value
   const parent = parentFor(context, instance, wish)
-  const mark = quotaMark(context, project)
+  const mark = placeFor(context, project)
   const container = containerFor(context, project, instance.id, wish.container)
   const made = newRun(context, {
     project,
@@ -186,8 +187,8 @@ const actionFor = (
   },
 })
 
-/** What every backup of a project writes, so that no two take the last place of its quota. Throws Fault('too_much'). */
-function quotaMark({ state, settings }: Context, project: ProjectId): Pick<Transaction, 'requires' | 'puts'> {
+/** What every backup of a project writes. Throws Fault('too_much'). */
+function placeFor({ state, settings }: Context, project: ProjectId): Pick<Transaction, 'requires' | 'puts'> {
   const max = settings.backupsPerProject
   if (state.count('instance_backup', project) >= max) {
     let counted = 0
@@ -196,12 +197,7 @@ function quotaMark({ state, settings }: Context, project: ProjectId): Pick<Trans
     if (counted >= max)
       throw new Fault('too_much', `project ${project} has its ${max} backups; delete some first`)
   }
-  const stored = state.get('quota', project, 'backups')
-  const made = (stored?.value.made ?? 0) + 1
-  return {
-    requires: [unchanged('quota', project, 'backups', stored)],
-    puts: [put('quota', project, 'backups', { project, made })],
-  }
+  return quotaMark(state, project, 'backups')
 }
 
 /**
@@ -218,7 +214,7 @@ export function registerInstanceBackup(
   return surely(context, () =>
     retrying(context, async () => {
       const source = sourceAt(state, project, location)
-      const mark = quotaMark(context, project)
+      const mark = placeFor(context, project)
       const now = clock.now()
       const { client, datastore, container, repository, backup } = source.value
       const root = rootOf(state, source)

@@ -19,7 +19,11 @@ import type { State } from '../state/state.ts'
 import type { Caller, Context } from './context.ts'
 import { ownerOf, parentOf, rootOf, savedEntry } from './instance-records.ts'
 import { creating, newRun } from './new-run.ts'
+import { quotaMark } from './quota.ts'
 import { retrying, surely } from './retrying.ts'
+
+/** Instances of a project that were made from backups, at most. Each is a whole copy of a database on a node. */
+export const madeInstancesMax = 20
 
 /** An instance to be created by restoring a backup. */
 export interface NewInstance {
@@ -52,7 +56,8 @@ export function existingInstance(
  * Restores a backup into a new instance, which a node creates from a template of its own configuration. It is `building`
  * until its run has ended. Throws Fault 'not_found' (the backup, or its data), 'conflict' (it has neither completed nor is
  * it registered, or it is being deleted), 'forbidden' (the volume is smaller than the backup), 'bad_request' (another kind
- * of database; the field is `datastore`), 'unsupported' (no node has a template for it), 'store_down'.
+ * of database; the field is `datastore`), 'unsupported' (no node has a template for it), 'too_much' (the project has
+ * `madeInstancesMax` of them), 'store_down'.
  */
 export function createInstance(
   context: Context,
@@ -73,6 +78,7 @@ async function create(
   const { stored, root, entry } = sourceOf(state, project, wish)
   const record = stored.value
   const { client, template } = siteFor(state, project, record, entry, wish.client)
+  const mark = placeFor(state, project)
   const key = keyFor(wish.name, random)
   const id = instanceIdOf(project, client, key)
   const action: OwnAction = {
@@ -92,7 +98,7 @@ async function create(
     ...{ id, project, client, key, name: wish.name, datastore: record.datastore },
     state: { is: 'building', run: made.run.id },
     ...(record.bytes === undefined ? {} : { bytes: record.bytes }),
-    ...{ createdAt: now, updatedAt: now },
+    ...{ madeFrom: record.id, createdAt: now, updatedAt: now },
   }
   const runs = creating([made])
   const revision = await state.commit({
@@ -100,12 +106,14 @@ async function create(
       unchanged('instance', project, id, undefined),
       unchanged('instance_backup', project, root.value.id, root),
       ...(record.id === root.value.id ? [] : [unchanged('instance_backup', project, record.id, stored)]),
+      ...mark.requires,
       ...runs.requires,
     ],
     // The root as it is: whoever deletes one of the tree meanwhile is told.
     puts: [
       put('instance', project, id, value),
       put('instance_backup', project, root.value.id, root.value),
+      ...mark.puts,
       ...runs.puts,
     ],
   })
@@ -135,6 +143,18 @@ function sourceOf(
   if (isBeingDeleted(owner.value, (of) => parentOf(state, of)))
     throw new Fault('conflict', `backup ${backup} is being deleted`)
   return { stored, root: rootOf(state, owner), entry }
+}
+
+/** What every instance that is made from a backup writes. Throws Fault('too_much'). */
+function placeFor(state: State, project: ProjectId): ReturnType<typeof quotaMark> {
+  let made = 0
+  for (const { value } of state.of('instance', project)) if (value.madeFrom !== undefined) made++
+  if (made >= madeInstancesMax)
+    throw new Fault(
+      'too_much',
+      `project ${project} has its ${made} instances from backups; delete some first`,
+    )
+  return quotaMark(state, project, 'instances')
 }
 
 /** The node that is to create it, and from which of its templates. */
@@ -176,15 +196,17 @@ function keyFor(name: string, random: string): string {
 }
 
 /**
- * Drops the record of an instance that is `down` or in `error`; its backups and its data stay. One that its agent announces
- * again comes back. Throws Fault 'not_found', 'busy' (any other state, or a backup of it is under way), 'store_down'.
+ * Drops the record of an instance that its agent does not announce (any more), or whose restore failed; its backups and its
+ * data stay. Throws Fault 'not_found', 'busy' (its agent announces it: the record would come back; it is being restored, or
+ * a backup of it is under way), 'store_down'.
  */
 export async function removeInstance(context: Context, caller: Caller, id: InstanceId): Promise<void> {
   const remove = async (): Promise<void> => {
     const stored = existingInstance(context, caller, id)
     const { project, state, busy } = stored.value
     if (busy !== undefined) throw new Fault('busy', `backup ${busy} of instance ${id} is running`)
-    if (state.is !== 'down' && state.is !== 'error') throw new Fault('busy', `instance ${id} is in use`)
+    if (state.is === 'building') throw new Fault('busy', `instance ${id} is being restored`)
+    if (state.is === 'active' || (state.is === 'down' && !state.gone)) throw announcedStill(stored.value)
     await context.state.commit({
       requires: [unchanged('instance', project, id, stored)],
       puts: [],
@@ -193,3 +215,9 @@ export async function removeInstance(context: Context, caller: Caller, id: Insta
   }
   await surely(context, () => retrying(context, remove))
 }
+
+const announcedStill = ({ id, client, key }: Instance): Fault =>
+  new Fault(
+    'busy',
+    `instance ${id} is looked after by the agent of ${client}, as "${key}": first take it out of that agent's configuration or, if it was made from a backup, remove its file there and wait until the agent has dropped it`,
+  )

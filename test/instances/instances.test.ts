@@ -3,7 +3,12 @@ import { memoryStore } from '../../controller/memory/backend.ts'
 import { put, ref } from '../../controller/state/documents.ts'
 import { revokeClient } from '../../controller/use-cases/clients.ts'
 import { registerInstanceBackup } from '../../controller/use-cases/instance-backups.ts'
-import { createInstance, existingInstance, removeInstance } from '../../controller/use-cases/instances.ts'
+import {
+  createInstance,
+  existingInstance,
+  madeInstancesMax,
+  removeInstance,
+} from '../../controller/use-cases/instances.ts'
 import { clientId, projectId } from '../../core/ids.ts'
 import { isInstanceKey } from '../../core/instance.ts'
 import { project } from '../support/builders.ts'
@@ -144,6 +149,25 @@ describe('a restore into a new instance', () => {
     await server.whenInstance('active', value.id)
   })
 
+  it('is refused beyond as many as a project may have, until one is dropped', async () => {
+    const { server, agent } = await world()
+    const backup = await server.complete()
+    const create = () => createInstance(server.context, caller, { name: 'x', backup: backup.id })
+    const made = []
+    for (let n = 0; n < madeInstancesMax - 1; n++) made.push(await create())
+    // The last place is for one of two.
+    const last = await Promise.allSettled([create(), create()])
+    expect(last.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    await expect(create()).rejects.toMatchObject({ code: 'too_much' })
+    const { id, key } = made[0]!.value
+    await server.whenInstance('active', id)
+    await expect(removeInstance(server.context, caller, id)).rejects.toMatchObject({ code: 'busy' })
+    agent.instances = agent.instances.filter((probe) => probe.key !== key)
+    agent.announce()
+    await eventually(() => removeInstance(server.context, caller, id).then(() => true))
+    await create()
+  })
+
   it('is refused for what cannot be restored so, each in its own way', async () => {
     const { server, agent } = await world()
     const backup = await server.complete()
@@ -196,7 +220,7 @@ describe('the record of an instance', () => {
     expect(existingInstance(server.context, { ...other, role: 'admin' }, orders).value.id).toBe(orders)
   })
 
-  it('goes only when nothing works with it, and comes back with its agent', async () => {
+  it('goes only when nothing works with it, and its agent does not announce it', async () => {
     const { server, agent } = await world()
     const drop = () => removeInstance(server.context, caller, orders)
     await expect(drop()).rejects.toMatchObject({ code: 'busy' })
@@ -209,9 +233,21 @@ describe('the record of an instance', () => {
     await eventually(() => agent.orders.length === 1)
     await agent.finish('success')
     await eventually(() => server.instance()?.busy === undefined)
-    await drop()
+    await expect(drop()).rejects.toMatchObject({
+      ...{ code: 'busy', message: expect.stringContaining('agent of node1, as "orders"') as string },
+    })
+    agent.instances = []
+    agent.announce()
+    await eventually(() => drop().then(() => true))
     expect(server.instance()).toBeUndefined()
     agent.announce()
-    await server.whenInstance('down')
+    agent.connect(server.reconciler)
+    agent.instances = [aProbe({ key: 'sales' })]
+    agent.announce()
+    await eventually(() => server.state.count('instance', project) === 1)
+    expect(server.instance()).toBeUndefined()
+    agent.instances.push(aProbe())
+    agent.announce()
+    await server.whenInstance('active')
   })
 })

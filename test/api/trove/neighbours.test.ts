@@ -115,12 +115,19 @@ describe('an instance', () => {
       expect((await trove.ask('GET', `/instances/${id}`)).status).toBe(404)
   })
 
-  it('can be forgotten when it is down, and is in use otherwise', async () => {
+  it('can be forgotten when its agent has, and not before: it would come back', async () => {
     const trove = await startTrove()
-    const down = await trove.instanceIs({ state: { is: 'down', why: 'x' } })
+    const down = await trove.instanceIs({ state: { is: 'down', why: 'x', gone: true } })
     expect((await trove.ask('DELETE', `/instances/${down.id}`)).status).toBe(202)
     expect((await trove.ask('GET', `/instances/${down.id}`)).status).toBe(404)
-    expect((await trove.ask('DELETE', `/instances/${trove.instance.id}`)).status).toBe(422)
+    const still = await trove.instanceIs({ state: { is: 'down', why: 'its file is not there' } })
+    for (const { id } of [trove.instance, still]) {
+      const { status, json } = await trove.ask('DELETE', `/instances/${id}`)
+      expect([status, json.unprocessableEntity.message]).toEqual([
+        422,
+        expect.stringContaining('agent of db1'),
+      ])
+    }
   })
 })
 
@@ -383,7 +390,7 @@ describe('the rest', () => {
     const trove = await startTrove()
     const { json } = await trove.ask('GET', '/limits')
     expect(json.limits[0]).toEqual({
-      ...{ verb: 'ABSOLUTE', max_backups: 50, max_instances: -1, max_ram: -1, max_volumes: -1 },
+      ...{ verb: 'ABSOLUTE', max_backups: 50, max_instances: 20, max_ram: -1, max_volumes: -1 },
     })
   })
 
