@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { clientText, description } from './forms.ts'
 import { catchUpMost, catchUps, exclusionsMost, failuresMost, overlaps } from '../../core/policy.ts'
 
 /* What `firn` may hold: the keys that something reads, so that a misspelt one is not silently kept. Null takes one away. */
@@ -64,6 +65,8 @@ const overlap = (words: readonly [string, ...string[]]) =>
       'What becomes of a slot that finds a run open: it is skipped, waits for its end (`queue`), has it cancelled, or does not mind; `skip` when absent',
   })
 
+const labels = z.record(z.string(), z.string().nullable()).nullable().optional()
+
 /** The extensions of a job. */
 export const jobExtensions = z
   .strictObject({
@@ -71,13 +74,31 @@ export const jobExtensions = z
     autostart,
     ...policies,
     overlap: overlap(overlaps),
-    client_selector: z
-      .record(z.string(), z.string().nullable())
-      .nullable()
-      .optional()
-      .meta({ description: 'Labels that a client must have, all of them: a run for each that matches' }),
+    client_selector: labels.meta({
+      description: 'Labels that a client must have, all of them: a run for each that matches',
+    }),
   })
   .meta({ id: 'FreezerJobExtensions' })
+
+/** The extensions of a stored action: what Qinling's functions are called, and where their calls run. */
+export const actionExtensions = z
+  .strictObject({
+    name: z
+      .string()
+      .max(255)
+      .nullable()
+      .optional()
+      .meta({ description: "The function's name; its backup_name, else its id, when absent" }),
+    description: description.nullable().optional().meta({ description: "The function's description" }),
+    client_id: clientText
+      .nullable()
+      .optional()
+      .meta({ description: 'The client that its calls run on, unless they name one' }),
+    client_selector: labels.meta({
+      description: 'In place of `client_id`: labels of the clients that its calls run on, all of them',
+    }),
+  })
+  .meta({ id: 'FreezerActionExtensions' })
 
 /** The extensions of a session. */
 export const sessionExtensions = z

@@ -5,7 +5,7 @@ import { actionsMax, type ActionEntry, type JobEntry } from '../../controller/us
 import type { JobFields } from '../../controller/use-cases/jobs.ts'
 import { missing, othersOf, some } from '../fields.ts'
 import { line } from '../plain-text.ts'
-import { jobExtensions } from './extensions.ts'
+import { actionExtensions, jobExtensions } from './extensions.ts'
 import { clientText, description, ignored, pauseS, wordText } from './forms.ts'
 import { reportIn, scheduleForm, triggersIn } from './schedule-document.ts'
 
@@ -41,6 +41,7 @@ export const entryShape = {
 
 const entryForm = z.looseObject({
   ...entryShape,
+  firn: actionExtensions.optional(),
   freezer_action: freezerAction
     .optional()
     .meta({ description: 'Absent: that of the stored action `action_id`' }),

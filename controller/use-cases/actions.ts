@@ -1,15 +1,16 @@
-import type { JsonObject } from '../../core/action.ts'
+import type { Json, JsonObject } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
 import { actionId, type ActionId } from '../../core/ids.ts'
 import { put, ref, unchanged, type ActionDocument, type Stored } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
 import type { Expectation } from './expectation.ts'
 import type { ActionEntry } from './job-actions.ts'
+import { mergedExtensions } from './job-planning.ts'
 import { documentMax } from './jobs.ts'
 import { retrying } from './retrying.ts'
 import { placeOf, sealed } from './secret-fields.ts'
 
-/** What a document changes of an action; `freezer` is merged key by key. */
+/** What a document changes of an action; `freezer` and `extra.firn` are merged key by key. */
 export type ActionChange = Partial<Omit<ActionEntry, 'actionId'>>
 
 /** Stores an action by itself. Throws Fault 'conflict' when its id is taken, 'bad_request', 'store_down'. */
@@ -62,7 +63,7 @@ export async function patchAction(
       ...before.value,
       ...rest,
       freezer: { ...before.value.freezer, ...fresh },
-      ...(extra ? { extra: { ...before.value.extra, ...extra } } : {}),
+      ...(extra ? extraAfter(before.value.extra, extra) : {}),
       version: before.value.version + 1,
     }
     return commit(context, caller, action, before)
@@ -87,6 +88,17 @@ export async function removeAction(
   })
 }
 
+/** The open fields of a document after a change. */
+function extraAfter(before: JsonObject | undefined, change: JsonObject): { extra: JsonObject } {
+  const { firn: old, ...kept } = before ?? {}
+  const { firn: sent, ...others } = change
+  const firn = mergedExtensions(isObject(old) ? old : undefined, isObject(sent) ? sent : undefined)
+  return { extra: { ...kept, ...others, ...(firn ? { firn } : {}) } }
+}
+
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 function existingAction({ state }: Context, { project }: Caller, id: ActionId): Stored<ActionDocument> {
   const action = state.get('action', project, id)
   if (!action) throw new Fault('not_found', `no action ${id}`)
@@ -102,6 +114,7 @@ async function store(
 ): Promise<Stored<ActionDocument>> {
   const action: ActionDocument = {
     ...entry,
+    ...(entry.extra ? extraAfter(undefined, entry.extra) : {}),
     actionId: id,
     freezer: sealedFor(context, caller, id, entry.freezer, before),
     project: caller.project,

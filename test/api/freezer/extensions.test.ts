@@ -113,6 +113,48 @@ describe('a job for every client that matches', () => {
   })
 })
 
+describe('a stored action', () => {
+  const document = (firn: unknown) => ({ freezer_action: { action: 'exec', command: 'true' }, firn })
+
+  it('has its own extensions, merged by PATCH', async () => {
+    const { ask } = await startApi()
+    const firn = { name: 'dump', client_id: 'n1' }
+    expect((await ask('POST', '/v1/actions/a', document(firn))).status).toBe(201)
+    expect((await ask('GET', '/v1/actions/a')).json.firn).toEqual(firn)
+    const change = { firn: { client_id: null, description: 'nightly', client_selector: { tier: 'db' } } }
+    expect((await ask('PATCH', '/v1/actions/a', change)).status).toBe(200)
+    expect((await ask('GET', '/v1/actions/a')).json.firn).toEqual({
+      ...{ name: 'dump', description: 'nightly' },
+      client_selector: { tier: 'db' },
+    })
+    await ask('PATCH', '/v1/actions/a', {
+      firn: { name: null, description: null, client_selector: { tier: 'web' } },
+    })
+    expect((await ask('GET', '/v1/actions/a')).json.firn).toEqual({ client_selector: { tier: 'web' } })
+  })
+
+  it.each([
+    [{ client_selectors: {} }, 'firn.client_selectors'],
+    [{ client_selector: { tier: 5 } }, 'firn.client_selector.tier'],
+    [{ client_id: 'no host' }, 'firn.client_id'],
+    [{ name: 5 }, 'firn.name'],
+    [{ timezone: 'UTC' }, 'firn.timezone'],
+    [[], 'firn'],
+  ])('with %j is refused, by itself and in a job', async (firn, field) => {
+    const { ask } = await startApi()
+    await ask('POST', '/v1/actions/a', document({}))
+    const job = { client_id: 'n1', job_actions: [document(firn)] }
+    for (const [method, path, body] of [
+      ['POST', '/v1/actions', document(firn)],
+      ['PATCH', '/v1/actions/a', { firn }],
+      ['POST', '/v1/jobs', job],
+    ] as const) {
+      const { status, json } = await ask(method, path, body)
+      expect([status, json.description]).toEqual([400, expect.stringContaining(field)])
+    }
+  })
+})
+
 describe('a session that is aborted', () => {
   it('is over when its members are, also those that were never started', async () => {
     const api = await startApi()
