@@ -52,7 +52,7 @@ const client = 'tenant_web.example.org' as ClientId
 const job = 'nightly' as JobId
 
 describe('a subject', () => {
-  it('reads as the contract says', () => {
+  it('reads as docs/events.md says', () => {
     expect(subjectOf({ about: 'run', project, client, job, event: 'finished' })).toBe(
       'firn.p1.run.tenant_web%2Eexample%2Eorg.nightly.finished',
     )

@@ -185,7 +185,7 @@ describe('a commit', () => {
     await write(store.backend, 'before')
     etcd.signal('SIGSTOP')
     const many = Promise.allSettled(numbered(40).map((n) => write(store.backend, `stalled-${n}`)))
-    // The bound is the contract's: an answer within 2 s, with a little for the timers of a busy machine.
+    // The port promises an answer within 2 s; this adds a little for the timers of a busy machine.
     const outcomes = await within(2_500, many)
     for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'store_down' } })
     await expect(within(2_500, store.backend.revision())).rejects.toMatchObject({ code: 'store_down' })

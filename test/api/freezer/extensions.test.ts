@@ -1,4 +1,4 @@
-// The contract, sections 16 and 17: what newer releases and Firn itself add.
+// What newer releases of Freezer, and Firn itself, add to the published API.
 import { describe, expect, it } from 'vitest'
 import { put } from '../../../controller/state/documents.ts'
 import { uuidOf } from '../../../core/ids.ts'

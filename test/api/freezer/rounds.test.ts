@@ -1,4 +1,4 @@
-// The contract, sections 8 and 9: events of jobs, and rounds of sessions whose clients have schedulers of their own.
+// Events of jobs, and rounds of sessions whose clients have schedulers of their own.
 import { describe, expect, it } from 'vitest'
 import { smallJob, startApi, type Loose } from '../harness.ts'
 

@@ -1,4 +1,4 @@
-// The contract, sections 6.1 and 17: every schedule is understood or refused when it is sent.
+// Every schedule is understood, or refused when it is sent.
 import { describe, expect, it } from 'vitest'
 import { byHand, smallJob, startApi } from '../harness.ts'
 

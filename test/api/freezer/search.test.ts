@@ -1,4 +1,4 @@
-// The contract, section 5: lists, and what a search finds.
+// Lists, and what a search finds.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Json, JsonObject } from '../../../core/action.ts'
@@ -159,7 +159,7 @@ describe('bounds of time', () => {
   })
 })
 
-// The reference, from the contract's words alone: every key of a shown document with its value, written out.
+// What the search is held against, from its published words alone: every key of a shown document with its value, written out.
 function places(value: Json): (readonly [key: string, value: string])[] {
   if (typeof value !== 'object' || value === null) return []
   if (Array.isArray(value)) return value.flatMap(places)

@@ -1,4 +1,4 @@
-// The contract, sections 1 to 4: how requests and answers travel, who sees what, which paths there are.
+// How requests and answers travel, who sees what, which paths there are.
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { serveHttp } from '../../../api/serve.ts'

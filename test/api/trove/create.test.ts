@@ -1,4 +1,4 @@
-// Making backups (section 5.1), which one they build on, and records of data made elsewhere (5.3).
+// Making backups, which one they build on, and records of data made elsewhere.
 import { describe, expect, it } from 'vitest'
 import type { InstanceBackup } from '../../../core/instance.ts'
 import { uuidOfName } from '../../../core/ids.ts'

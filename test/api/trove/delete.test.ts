@@ -1,4 +1,4 @@
-// Deleting backups (section 5.2).
+// Deleting backups.
 import { describe, expect, it } from 'vitest'
 import { isBeingDeleted } from '../../../controller/plan/backup-tree.ts'
 import type { InstanceBackup } from '../../../core/instance.ts'

@@ -1,4 +1,4 @@
-// Errors: their one shape (section 6), and a test for each row of the table of status codes (section 7).
+// Errors: their one shape, and a test for each status code and what it is for.
 import { describe, expect, it } from 'vitest'
 import { Fault } from '../../../core/fault.ts'
 import type { Instance, InstanceBackup } from '../../../core/instance.ts'

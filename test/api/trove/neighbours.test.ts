@@ -1,4 +1,4 @@
-// What a client needs around the backups (section 8): instances, strategies, restore, datastores, flavors, limits.
+// What a client needs around the backups: instances, strategies, restore, datastores, flavors, limits.
 import { describe, expect, it } from 'vitest'
 import { later } from '../../../core/clock.ts'
 import { uuidOfName } from '../../../core/ids.ts'
