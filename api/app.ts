@@ -77,9 +77,11 @@ function serve(
     ask = new Ask(served, http, requestId, caller)
     return route.answer(ask)
   }
+  // What a stranger sends with a POST holds a token of another kind.
+  const ofStranger = () =>
+    route.method === 'GET' ? route.answer(ask) : admission.carefully(http, async () => route.answer(ask))
   try {
-    const answer =
-      route.role === 'nobody' ? route.answer(ask) : whenKnown(admission.admit(route, http), answered)
+    const answer = route.role === 'nobody' ? ofStranger() : whenKnown(admission.admit(route, http), answered)
     if (!(answer instanceof Promise)) return told(answer)
     return answer.catch((error: unknown) => recovered(served, route, ask, error)).then(told)
   } catch (error) {

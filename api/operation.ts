@@ -74,14 +74,18 @@ function demandLengths(schema: z.ZodType, value: Json | undefined, whole: string
   while (plain instanceof z.ZodOptional || plain instanceof z.ZodNullable || plain instanceof z.ZodDefault)
     plain = plain.unwrap()
   if (plain instanceof z.ZodArray && Array.isArray(value)) {
-    const { maximum } = plain._zod.bag
-    if (typeof maximum === 'number' && value.length > maximum)
-      throw refusal(field || whole, `has more than ${maximum} entries`)
+    const max = lengthMax(plain)
+    if (value.length > max) throw refusal(field || whole, `has more than ${max} entries`)
   } else if (plain instanceof z.ZodObject && isObject(value)) {
     for (const [key, inner] of Object.entries(plain.shape))
       if (Object.hasOwn(value, key))
         demandLengths(inner as z.ZodType, value[key], whole, field === '' ? key : `${field}.${key}`)
   }
+}
+
+function lengthMax({ _zod: { def } }: z.ZodArray): number {
+  const bounds = (def.checks ?? []).map(({ _zod }) => _zod.def as { check: string; maximum?: number })
+  return bounds.find(({ check }) => check === 'max_length')?.maximum ?? Infinity
 }
 
 function faultOf(issue: z.core.$ZodIssue | undefined, value: Json, whole: string): Fault {

@@ -223,6 +223,12 @@ describe('discovery', () => {
 })
 
 describe('metrics', () => {
+  it('are of the whole installation, so for its administrators', async () => {
+    const { ask, token } = await startApi()
+    for (const role of ['viewer', 'operator'] as const)
+      expect((await ask('GET', '/metrics', undefined, await token(role))).status).toBe(403)
+  })
+
   it('count requests by route and status', async () => {
     const { ask } = await startApi()
     await ask('POST', '/v1/jobs/j', smallJob('n1'))

@@ -99,3 +99,28 @@ describe.each(lists)('GET $path', ({ path, plural, newestFirst, make, idOf }) =>
     },
   )
 })
+
+describe('a cursor', () => {
+  it('of another list, or a part of one, is refused', async () => {
+    const api = await started()
+    for (let n = 0; n < 2; n++) {
+      await startRun(api)
+      await api.ask('POST', '/v1/tokens', { user_id: `u${n}`, role: 'viewer' })
+    }
+    const { next } = (await api.ask('GET', '/v1/runs?limit=1')).json
+    const other = await api.token('admin', 'u-root', 'p2')
+    const unsigned = Buffer.from('0 x').toString('base64url')
+    for (const [path, as] of [
+      [`/v1/sets?cursor=${next}`],
+      [`/v1/tokens?cursor=${next}`],
+      [`/v1/runs?cursor=${next.slice(0, -1)}`],
+      [`/v1/runs?cursor=${unsigned}`],
+      [`/v1/runs?cursor=${next}`, other],
+    ] as const) {
+      const { json } = await api.ask('GET', path, undefined, as)
+      expect([path, json.status, json.field]).toEqual([path, 400, 'cursor'])
+    }
+    for (const path of ['/v1/runs', '/v1/runs/'])
+      expect((await api.ask('GET', `${path}?cursor=${next}`)).json.runs).toHaveLength(1)
+  })
+})

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { byHand, smallJob, startApi, type Api, type Loose } from './harness.ts'
+import { put } from '../../controller/state/documents.ts'
+import { aBackup } from '../support/builders.ts'
+import { byHand, project, smallJob, startApi, type Api, type Loose } from './harness.ts'
 
 async function withJob() {
   const api = await startApi()
@@ -160,6 +162,9 @@ describe('a restore', () => {
     [{ target: 'x', backup_id: 'b' }, 'target'],
     [{ target: '/x/../etc', backup_id: 'b' }, 'target'],
     [{ target: '/x\0', backup_id: 'b' }, 'target'],
+    [{ target: '/x/{host}', backup_id: 'b' }, 'target'],
+    [{ target: '/x/{client}/{', backup_id: 'b' }, 'target'],
+    [{ target: '/x/{clien{client}t}', set: { session_id: 's', tag: 1 } }, 'target'],
     [{ target: '/x', backup_id: 'b', include: [''] }, 'include.0'],
     [{ target: '/x', backup_id: 'b', include: ['/y', 'y'] }, 'include.1'],
     [{ target: '/x', backup_id: 'b', include: ['/y/../z'] }, 'include.0'],
@@ -167,6 +172,22 @@ describe('a restore', () => {
   ])('refuses %j', async (body, field) => {
     const { ask } = await startApi()
     expect((await ask('POST', '/v1/restores', body)).json).toMatchObject({ status: 400, field })
+  })
+
+  it('fills in what its target says of the one backup', async () => {
+    const api = await withJob()
+    const backup = aBackup()
+    await api.context.state.commit({
+      requires: [],
+      puts: [put('backup', backup.project, backup.id, backup)],
+    })
+    const target = '/back/{client}/{job}/{backup}/{client}'
+    const { status, json } = await api.ask('POST', '/v1/restores', { backup_id: backup.id, target })
+    expect(status).toBe(202)
+    const run = api.context.state.get('run', project, json.runs[0].run_id)?.value
+    expect(JSON.stringify(run)).toContain(
+      `"/back/${backup.client}/${backup.job}/${backup.id}/${backup.client}"`,
+    )
   })
 
   it('of what is not there is 404', async () => {

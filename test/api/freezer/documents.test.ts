@@ -1,4 +1,4 @@
-// The contract, sections 6.2 to 6.8, 7 and 10: what documents hold, and what happens to them.
+// What documents hold, and what happens to them.
 import { describe, expect, it } from 'vitest'
 import { smallJob, startApi, type Api, type Loose } from '../harness.ts'
 
@@ -303,6 +303,31 @@ describe('a client', () => {
       ...{ client_id: 'n1', hostname: 'h', rack: 7, description: 'moved', supported_modes: ['fs'] },
     })
     expect((await ask('PATCH', '/v2/p1/clients/nobody', {})).status).toBe(404)
+  })
+
+  it('keeps nothing under the names of what the server knows of it', async () => {
+    const { ask } = await startApi()
+    const claims = {
+      ...{
+        enrolled: true,
+        enrolled_at: 'x',
+        revoked_at: null,
+        line: 'up',
+        since: 'x',
+        agent: {},
+        labels: { a: 'b' },
+      },
+      ...{ id: 'n2', project: 'p2', user: 'u', extra: {}, createdAt: 1, created_at: 1, version: 9 },
+      ...{ user_id: 'u-bob', project_id: 'p2', firn: { line: 'up' } },
+    }
+    await ask('POST', '/v2/p1/clients', { client_id: 'n1', rack: 7, ...claims })
+    const { json: made } = await ask('GET', '/v2/p1/clients/n1')
+    expect(Object.keys(made.client).toSorted()).toEqual(
+      ['client_id', 'hostname', 'description', 'uuid', 'rack'].toSorted(),
+    )
+    expect(made).toMatchObject({ project_id: 'p1', firn: { line: 'never', labels: {} } })
+    expect((await ask('PATCH', '/v2/p1/clients/n1', claims)).status).toBe(200)
+    expect((await ask('GET', '/v2/p1/clients/n1')).json).toEqual(made)
   })
 
   it.each([

@@ -156,12 +156,15 @@ const fieldNamed = /^[\w. ]+: |^job \S+ is (done|cancelled)/
 const unwaited = ({ sync }: { [key: string]: Json }): { sync?: Json } =>
   sync === undefined || sync === null || sync === true ? { sync: false } : {}
 
+/** So many UTF-16 units, and none that steers a terminal. */
+const isName = (text: string): boolean => text.length <= 255 && !/\p{Cc}/u.test(text)
+
 it('what was stored comes back as it was sent, defaults added', async () => {
   const w = await startWorld()
   const function_id = await w.saved()
   const documents = fc.record(
     {
-      name: fc.option(fc.string({ unit: 'binary', maxLength: 255 }).filter((text) => text.length <= 255)),
+      name: fc.option(fc.string({ unit: 'binary', maxLength: 255 }).filter(isName)),
       function_input: fc.option(fc.string({ unit: 'grapheme', maxLength: 80 })),
       pattern: fc.constantFrom('@hourly', '*/5 2-4 * * mon-fri', '0 0 29 2 *', '0 0 L * *'),
       count: fc.option(fc.integer({ min: 1, max: 1_000_000 })),

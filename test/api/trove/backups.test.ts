@@ -1,4 +1,4 @@
-// The resource, its words for how far a backup is, and what the lists give (sections 2 to 4 of the published behaviour).
+// The resource, its words for how far a backup is, and what the lists give.
 import { describe, expect, it } from 'vitest'
 import { later } from '../../../core/clock.ts'
 import type { InstanceBackup } from '../../../core/instance.ts'
@@ -296,6 +296,27 @@ describe('pages', () => {
     })
     // Sent back as it is: the client does not encode it.
     expect(searchParams.get('marker')).toMatch(/^[\w-]+$/)
+  })
+
+  it('go on by their own markers only', async () => {
+    const trove = await startTrove()
+    for (let count = 0; count < 3; count++) await trove.backupIs()
+    const { json } = await trove.ask('GET', '/backups?limit=1')
+    const marker = new URL(json.links[0].href).searchParams.get('marker') ?? ''
+    const unsigned = Buffer.from('0 0 x').toString('base64url')
+    const ofInstance = `/instances/${trove.instance.id}/backups`
+    for (const path of [
+      `${ofInstance}?marker=${marker}`,
+      `/backups?marker=${marker.slice(0, -1)}`,
+      `/backups?marker=${marker}A`,
+      `/backups?marker=${unsigned}`,
+    ]) {
+      const refused = await trove.ask('GET', path)
+      expect([refused.status, refused.json.badRequest?.message]).toEqual([
+        400,
+        expect.stringContaining('marker'),
+      ])
+    }
   })
 
   it('of an instance are paged in the same way', async () => {
