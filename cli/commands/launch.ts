@@ -23,7 +23,7 @@ const up: Launcher = {
     {
       name: 'ready-file',
       value: 'FILE',
-      help: 'written when all is ready: JSON with url, token, clients and pids',
+      help: 'written when all is ready: JSON with url, token, clients and pids; only ready.json below --data when left out',
     },
     { name: 'allow-exec', help: 'let jobs run any command on the agents' },
     { name: 'watch', help: 'start servers and agents again when their sources change' },

@@ -22,7 +22,7 @@ function significant(value: number): string {
 /** Bytes a second. */
 export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`
 
-/** Counts with thin groups: `12,345`. */
+/** Counts in groups of three digits: `12,345`. */
 export const formatCount = (count: number): string => Math.round(count).toLocaleString('en-US')
 
 /** A duration in milliseconds, in its two largest units: `85 ms`, `4.2 s`, `3:07`, `2 h 05 m`, `3 d 04 h`. */
