@@ -68,6 +68,7 @@ const rows = {
   fenced: { status: 503, title: 'Service Unavailable' },
   store_down: { status: 503, title: 'Service Unavailable' },
   feed_down: { status: 503, title: 'Service Unavailable' },
+  identity_down: { status: 503, title: 'Service Unavailable' },
   agent_offline: { status: 409, title: 'Agent offline', trove: { status: 422 } },
   busy: { status: 409, title: 'Not now', trove: { status: 422 } },
   unsupported: { status: 422, title: 'Not supported', freezer: { status: 409 } },

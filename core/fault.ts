@@ -23,6 +23,8 @@ export type FaultCode =
   | 'store_down'
   /** NATS does not answer. */
   | 'feed_down'
+  /** The service that issued the caller's token does not answer, or cannot be understood. Nothing was begun. */
+  | 'identity_down'
   /** The node has no open stream to any server. */
   | 'agent_offline'
   /** The state does not allow it now (hold-off, a run in progress); `retryAfterMs` when known. */

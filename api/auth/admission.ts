@@ -23,7 +23,7 @@ export class Admission {
 
   /**
    * Who asks, acting in the project that the request is about; at once unless an identity service has to be asked. Throws
-   * Fault 'unauthenticated', 'forbidden', 'store_down', EdgeFault 'too_many_requests', 'not_acceptable'.
+   * Fault 'unauthenticated', 'forbidden', 'store_down', 'identity_down', EdgeFault 'too_many_requests', 'not_acceptable'.
    */
   admit(route: Route, http: HonoContext<Bindings>): Caller | Promise<Caller> {
     const caller = this.#identify(http)

@@ -39,6 +39,8 @@ export const faultTexts: Readonly<Record<FaultCode | EdgeCode, string>> = {
   fenced: 'The server lost its place while it wrote. Try again.',
   store_down:
     'The store does not answer. The write may or may not have happened: try again with the same `Idempotency-Key`.',
+  identity_down:
+    'Keystone, which issued the token, does not say whose it is. Nothing was done: try again. Tokens of Firn are not concerned.',
   feed_down: 'NATS does not answer: there is nothing to follow now. Come back with the last id.',
   agent_offline: 'The node has no open line to this server.',
   busy: 'Not now: a hold-off, or something is under way. `Retry-After` says when, if that is known.',

@@ -130,7 +130,7 @@ describe("the server's own token", () => {
     await using it = await scripted()
     it.script.password = 'other'
     for (const token of ['good1', 'good2'])
-      await expect(it.keystone.identify(token)).rejects.toThrow(code('store_down'))
+      await expect(it.keystone.identify(token)).rejects.toThrow(code('identity_down'))
     expect([it.seen.logins, it.seen.troubles.length]).toEqual([1, 1])
     it.script.password = 'secret'
     it.time.advance(5_000)
@@ -140,7 +140,7 @@ describe("the server's own token", () => {
   it('that Keystone never takes ends in a fault, not in a loop', async () => {
     await using it = await scripted()
     it.script.lookUp = (_, response) => reply(response, 401, {})
-    await expect(it.keystone.identify('good')).rejects.toThrow(code('store_down'))
+    await expect(it.keystone.identify('good')).rejects.toThrow(code('identity_down'))
     expect([it.seen.logins, it.seen.lookUps.length]).toEqual([2, 2])
   })
 })
@@ -161,7 +161,7 @@ describe('a Keystone that cannot be used', () => {
       await using it = await scripted()
       const handler = answers[name]
       if (handler) it.script.lookUp = handler
-      await expect(it.keystone.identify('good')).rejects.toThrow(code('store_down'))
+      await expect(it.keystone.identify('good')).rejects.toThrow(code('identity_down'))
       expect(it.seen.troubles).toHaveLength(1)
       delete it.script.lookUp
       expect(await it.keystone.identify('good')).toBeTruthy()
@@ -175,8 +175,8 @@ describe('a Keystone that cannot be used', () => {
     const ends = await Promise.allSettled(asked)
     expect(ends.map(({ status }) => status)).toEqual(Array.from({ length: 65 }, () => 'rejected'))
     expect(it.seen.logins).toBe(1)
-    expect(ends.at(-1)).toMatchObject({ reason: { code: 'store_down', detail: { retryAfterMs: 1000 } } })
-    expect(ends.at(0)).toMatchObject({ reason: { code: 'store_down' } })
+    expect(ends.at(-1)).toMatchObject({ reason: { code: 'identity_down', detail: { retryAfterMs: 1000 } } })
+    expect(ends.at(0)).toMatchObject({ reason: { code: 'identity_down' } })
     expect(it.seen.troubles).toHaveLength(1)
   })
 

@@ -63,7 +63,9 @@ export class Keystone implements IdentityService {
     const asked = this.#underWay.get(key)
     if (asked) return asked
     if (this.#underWay.size >= atOnceMax)
-      throw new Fault('store_down', 'Keystone is being asked about too many tokens', { retryAfterMs: 1000 })
+      throw new Fault('identity_down', 'Keystone is being asked about too many tokens', {
+        retryAfterMs: 1000,
+      })
     const asking = this.#learn(token, key).finally(() => this.#underWay.delete(key))
     this.#underWay.set(key, asking)
     return asking
@@ -84,8 +86,8 @@ export class Keystone implements IdentityService {
         throw error
       }
       this.#tell(error)
-      if (isFault(error, 'store_down')) throw error
-      throw new Fault('store_down', 'Keystone cannot be understood', { cause: error })
+      if (isFault(error, 'identity_down')) throw error
+      throw new Fault('identity_down', 'Keystone cannot be understood', { cause: error })
     }
   }
 
@@ -96,7 +98,7 @@ export class Keystone implements IdentityService {
     if (answer.status === 401) answer = await this.#lookUp(token, signal)
     if (answer.status === 200) return validatedFrom(answer.document, this.#options.roles)
     if (answer.status === 404) throw new Fault('unauthenticated', 'the token is not valid')
-    throw new Fault('store_down', `Keystone does not look a token up: it answers ${answer.status}`)
+    throw new Fault('identity_down', `Keystone does not look a token up: it answers ${answer.status}`)
   }
 
   async #lookUp(token: string, signal: AbortSignal): Promise<Answer> {
@@ -124,7 +126,7 @@ const isSame = (one: Identity, other: Identity): boolean =>
   one.userName === other.userName &&
   one.role === other.role
 
-/** Does not wait longer than the signal allows. Throws Fault('store_down') then. */
+/** Does not wait longer than the signal allows. Throws Fault('identity_down') then. */
 async function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) throw away(signal.reason)
   const { promise: over, reject } = Promise.withResolvers<never>()

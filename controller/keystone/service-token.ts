@@ -41,7 +41,7 @@ export class ServiceToken {
     this.#deadlineMs = deadlineMs
   }
 
-  /** Throws Fault 'store_down' or 'bad_message'. */
+  /** Throws Fault 'identity_down' or 'bad_message'. */
   async get(): Promise<string> {
     const now = this.#clock.monotonic()
     if (this.#held && now < this.#held.until) return this.#held.text
@@ -73,7 +73,10 @@ export class ServiceToken {
       this.#held = { text, until: this.#clock.monotonic() + lastsMs }
       return text
     }
-    const fault = new Fault('store_down', `Keystone does not let the server itself in: it answers ${status}`)
+    const fault = new Fault(
+      'identity_down',
+      `Keystone does not let the server itself in: it answers ${status}`,
+    )
     if (status < 500) this.#refused = { fault, until: this.#clock.monotonic() + refusedMs }
     throw fault
   }

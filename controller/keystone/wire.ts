@@ -13,7 +13,7 @@ const answerBytesMax = 256 * 1024
 
 /**
  * One request to Keystone, by node's own client. Follows no redirection: a token would go wherever that leads. Throws Fault
- * 'store_down' when there is no answer before `signal` aborts, 'bad_message' for one that is too long.
+ * 'identity_down' when there is no answer before `signal` aborts, 'bad_message' for one that is too long.
  */
 export async function request(
   url: string,
@@ -30,7 +30,8 @@ export async function request(
   }
 }
 
-export const away = (cause: unknown): Fault => new Fault('store_down', 'Keystone does not answer', { cause })
+export const away = (cause: unknown): Fault =>
+  new Fault('identity_down', 'Keystone does not answer', { cause })
 
 async function textOf({ body }: Response): Promise<string> {
   const chunks: Uint8Array[] = []

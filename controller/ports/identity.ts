@@ -15,7 +15,7 @@ export interface IdentityService {
   known(token: string): Identity | undefined
   /**
    * Asks unless it is known. Throws Fault 'unauthenticated' (unknown, expired, revoked, without a project), 'forbidden' (no role
-   * that means anything here), or 'store_down' when the service does not answer in time.
+   * that means anything here), or 'identity_down' when the service does not answer in time.
    */
   identify(token: string): Promise<Identity>
   /** Where callers get tokens: for the challenge of a 401. */

@@ -99,7 +99,7 @@ class Directory implements IdentityService {
 
   async identify(token: string): Promise<Identity> {
     this.asked.push(token)
-    if (token === 'away') throw new Fault('store_down', 'it is away')
+    if (token === 'away') throw new Fault('identity_down', 'it is away')
     if (token !== 'good') throw new Fault('unauthenticated', 'the token is not valid')
     return this.#identity
   }

@@ -152,7 +152,7 @@ describe('while Keystone is away', () => {
     await keystone.stop()
     expect(await status(known)).toBe(200)
     const { status: away, json } = await ask(unknown, 'POST', '/v1/runs', { job_id: 'j' })
-    expect([away, json.code]).toEqual([503, 'store_down'])
+    expect([away, json.code]).toEqual([503, 'identity_down'])
     await eventually(async () => (await status(known)) === 503, { withinMs: 30_000 })
     expect(await status(firn.token)).toBe(200)
     await keystone.restart()
