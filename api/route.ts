@@ -2,7 +2,7 @@ import type { Context as HonoContext } from 'hono'
 import type { z } from 'zod'
 import type { Json } from '../core/action.ts'
 import { Fault } from '../core/fault.ts'
-import type { Role } from '../core/catalogue.ts'
+import { roles, type Role } from '../core/catalogue.ts'
 import type { Caller } from '../controller/use-cases/context.ts'
 import { bodyBytesMax, hasBody, readJson, strangersBytesMax, type Bindings } from './body.ts'
 import type { Served } from './deps.ts'
@@ -128,10 +128,8 @@ export class Ask {
   }
 }
 
-const ranks: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
-
 /** Throws Fault('forbidden') when the caller may less than `needed`. */
 export function demandRole(caller: Caller, needed: Role): void {
-  if (ranks[caller.role] < ranks[needed])
+  if (roles.indexOf(caller.role) > roles.indexOf(needed))
     throw new Fault('forbidden', `this takes the role ${needed}; the token has ${caller.role}`)
 }

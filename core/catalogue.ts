@@ -109,8 +109,11 @@ export interface Client {
   readonly createdAt: Instant
 }
 
-/** What a token allows: `viewer` looks, `operator` also changes and starts, `admin` also lets in and shuts out. */
-export type Role = 'admin' | 'operator' | 'viewer'
+/** What a token allows, the most first: `viewer` looks, `operator` also changes and starts, `admin` also lets in and shuts out. */
+export const roles = ['admin', 'operator', 'viewer'] as const
+
+/** One of them. */
+export type Role = (typeof roles)[number]
 
 /** A REST credential. Only the hash of its secret is kept. */
 export interface Token {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { roles } from '../../core/catalogue.ts'
 import { projectId, userId } from '../../core/ids.ts'
 import { placeOf } from '../../controller/use-cases/recent.ts'
 import { createToken, revokeToken } from '../../controller/use-cases/tokens.ts'
@@ -14,7 +15,7 @@ import { tokenView } from './views.ts'
 const errors = 'problem'
 const tag = 'Access'
 
-const roleForm = z.enum(['admin', 'operator', 'viewer']).meta({
+const roleForm = z.enum(roles).meta({
   description:
     'A viewer looks, an operator also changes and starts, an admin is the administrator of the installation',
 })

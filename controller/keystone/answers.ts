@@ -1,13 +1,10 @@
-import type { Role } from '../../core/catalogue.ts'
+import { roles, type Role } from '../../core/catalogue.ts'
 import { Fault } from '../../core/fault.ts'
 import { projectId, userId } from '../../core/ids.ts'
 import type { Identity } from '../ports/identity.ts'
 
 /** Which of Keystone's roles mean what here: names, in any case of letters. */
 export type RoleNames = Readonly<Record<Role, readonly string[]>>
-
-/** The highest first. */
-const roles = ['admin', 'operator', 'viewer'] as const satisfies readonly Role[]
 
 /** What Keystone says of a token. */
 export interface Validated {
