@@ -11,6 +11,7 @@ const levels: Partial<Record<keyof Events, 'debug' | 'warn' | 'error'>> = {
   'journal.damaged': 'error',
   'journal.failed': 'error',
   'instances.damaged': 'error',
+  'instance.dropped': 'warn',
   'orphans.found': 'warn',
   'orphans.stuck': 'error',
   'line.lost': 'warn',

@@ -91,7 +91,7 @@ export async function startAgent(options: AgentOptions): Promise<AsyncDisposable
   const runLogs = cleanup.use(new LogFolder(path.join(config.stateDir, 'logs'), config.runLogs, clock))
   const life = new AbortController()
   const announcer = new Announcer({
-    ...{ databases, datastores: datastoreTools, clock },
+    ...{ databases, datastores: datastoreTools, clock, record },
     send: (announced) => open.line?.send({ type: 'instances', ...announced }) ?? false,
   })
   await announcer.look()

@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { isFault } from '../../core/fault.ts'
 import { tempDir } from '../../test/support/temp.ts'
@@ -27,6 +28,28 @@ describe('the databases of a node', () => {
     expect(fs.statSync(dir.join('instances.json')).mode & 0o777).toBe(0o600)
     await databases.remove('again')
     expect(keys(open())).toEqual(['orders'])
+  })
+
+  it('made here are missing when their file is, in the folder that they were made in', async () => {
+    await using dir = await tempDir()
+    const root = dir.join('root')
+    const template = { ...spare, root }
+    const file = path.join(root, 'again.db')
+    fs.mkdirSync(root)
+    const given = { stateDir: dir.path, instances: [orders], templates: [template] }
+    await new KeptDatabases(given).add({ ...again, template })
+    const databases = new KeptDatabases(given)
+    const isMissing = () => databases.isMissing('again')
+    fs.writeFileSync(file, '')
+    expect(await isMissing()).toBe(false)
+    fs.rmSync(file)
+    expect(await isMissing()).toBe(true)
+    // As when the file system that holds it is not mounted.
+    fs.renameSync(root, dir.join('away'))
+    expect(await isMissing()).toBe(false)
+    fs.mkdirSync(root)
+    expect(await isMissing()).toBe(false)
+    expect([await databases.isMissing('orders'), await databases.isMissing('other')]).toEqual([false, false])
   })
 
   it('have keys of their own, however many are made at once', async () => {

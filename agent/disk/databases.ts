@@ -1,5 +1,5 @@
 import { readFileSync, renameSync } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
+import { lstat, open, rename, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../../core/fault.ts'
 import { isInstanceKey } from '../../core/instance.ts'
@@ -15,6 +15,8 @@ interface Made {
   readonly name: string
   readonly template: string
   readonly madeBy: MadeBy
+  /** Of the folder that it was made in: where a file system is mounted there is another one while it is not. */
+  readonly rootInode?: string
 }
 
 interface Settings {
@@ -60,17 +62,26 @@ export class KeptDatabases implements Databases {
     return path.join(root, `${key}.db`)
   }
 
-  add(database: Parameters<Databases['add']>[0]): Promise<void> {
+  async add(database: Parameters<Databases['add']>[0]): Promise<void> {
     const { key, name, template, madeBy } = database
+    const rootInode = await inodeOf(template.root)
     return this.#change((made) => {
       if (this.find(key) ?? made.find((it) => it.key === key))
         throw new Fault('conflict', `there is an instance ${key} already`)
-      return [...made, { key, name, template: template.name, madeBy }]
+      const inode = rootInode === undefined ? {} : { rootInode }
+      return [...made, { key, name, template: template.name, madeBy, ...inode }]
     })
   }
 
   remove(key: string): Promise<void> {
     return this.#change((made) => made.filter((it) => it.key !== key))
+  }
+
+  async isMissing(key: string): Promise<boolean> {
+    const database = this.find(key)
+    const rootInode = this.#made.find((it) => it.key === key)?.rootInode
+    if (database?.within === undefined || rootInode === undefined) return false
+    return !(await mayBeThere(database.path)) && (await inodeOf(database.within)) === rootInode
   }
 
   #databaseOf({ key, name, template: wanted, madeBy }: Made): Database[] {
@@ -91,6 +102,19 @@ export class KeptDatabases implements Databases {
     return change
   }
 }
+
+/** undefined: it cannot be said. */
+const inodeOf = (folder: string): Promise<string | undefined> =>
+  stat(folder, { bigint: true }).then(
+    ({ ino }) => String(ino),
+    () => undefined,
+  )
+
+const mayBeThere = (file: string): Promise<boolean> =>
+  lstat(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  )
 
 /** undefined: it cannot be read, and was put aside. */
 function readMade(file: string): Made[] | undefined {
@@ -121,9 +145,15 @@ function madeIn(text: string): { readonly format: number; readonly made: Made[] 
 }
 
 function isMade(value: unknown): value is Made {
-  const { key, name, template, madeBy } = (value ?? {}) as Partial<Record<keyof Made, unknown>>
+  const {
+    key,
+    name,
+    template,
+    madeBy,
+    rootInode = '',
+  } = (value ?? {}) as Partial<Record<keyof Made, unknown>>
   const { run, step } = (madeBy ?? {}) as Partial<Record<keyof MadeBy, unknown>>
-  const texts = [key, name, template, run, step]
+  const texts = [key, name, template, run, step, rootInode]
   return texts.every((text) => typeof text === 'string') && isInstanceKey(key as string)
 }
 

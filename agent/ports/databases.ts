@@ -45,6 +45,11 @@ export interface Databases {
   }): Promise<void>
   /** Takes back an `add`. Throws what the file system throws. */
   remove(key: string): Promise<void>
+  /**
+   * Whether the file of one that was made here is not there, while the folder that it was made in is: the same one, and not
+   * where its file system is mounted otherwise. Never throws; a file system that hangs may keep it for ever.
+   */
+  isMissing(key: string): Promise<boolean>
 }
 
 /** What can be said of a database without opening it. */

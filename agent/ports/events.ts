@@ -21,6 +21,7 @@ export interface Events {
   'journal.failed': { readonly err: unknown }
   'journal.repaired': Record<never, never>
   'instances.damaged': { readonly kept: string }
+  'instance.dropped': { readonly key: string }
   'orphans.found': { readonly attempts: readonly string[] }
   'orphans.stuck': { readonly pids: readonly number[] }
   'line.open': { readonly server: string }

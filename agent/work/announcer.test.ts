@@ -13,6 +13,7 @@ const mib = 2 ** 20
 function rigOf(databases = memoryDatabases([orders], [spare])) {
   const clock = manualClock()
   const sent: Announced[] = []
+  const events: string[] = []
   const world = { online: true, looks: 0, found: { up: true, bytes: 100 * mib } as Looked | 'nothing' }
   const tool: DatastoreTool = {
     ...{ type: 'sqlite', version: '3.50' },
@@ -28,9 +29,16 @@ function rigOf(databases = memoryDatabases([orders], [spare])) {
   return {
     clock,
     sent,
+    events,
     world,
     databases,
-    announcer: new Announcer({ databases, clock, send, datastores: [tool] }),
+    announcer: new Announcer({
+      databases,
+      clock,
+      send,
+      datastores: [tool],
+      record: (event) => events.push(event),
+    }),
   }
 }
 
@@ -93,6 +101,39 @@ describe('what is told of databases', () => {
     await eventually(() => world.looks === 3)
     stop.abort()
     await kept
+  })
+
+  it('is that one is down whose file was removed, and after ten minutes, if it was made here, nothing', async () => {
+    const gone = new Set(['orders', 'new'])
+    const databases = {
+      ...memoryDatabases([orders], [spare]),
+      isMissing: (key: string) => Promise.resolve(gone.has(key)),
+    }
+    const { announcer, sent, world, clock, events } = rigOf(databases)
+    await databases.add({ key: 'new', name: 'new', template: spare, madeBy: { run: 'r', step: '0' } })
+    world.found = { up: false, problem: 'its file is not there' }
+    const told = async () => {
+      await announcer.look()
+      return sent.at(-1)?.instances.map(({ key, up }) => [key, up])
+    }
+    const both = [
+      ['orders', false],
+      ['new', false],
+    ]
+    expect(await told()).toEqual(both)
+    expect(sent.at(-1)?.instances[1]).not.toHaveProperty('missing')
+    clock.advance(599_000)
+    expect(await told()).toEqual(both)
+    // Back for a moment: it counts from then on.
+    gone.delete('new')
+    await announcer.look()
+    gone.add('new')
+    clock.advance(1_000)
+    expect(await told()).toEqual(both)
+    clock.advance(600_000)
+    expect(await told()).toEqual([['orders', false]])
+    expect(databases.all()).toEqual([orders])
+    expect(events).toEqual(['instance.dropped'])
   })
 
   it('a file system that hangs costs one look, and nobody waits for it', async () => {

@@ -23,5 +23,6 @@ export function memoryDatabases(
     async remove(key) {
       all = all.filter((database) => database.key !== key)
     },
+    isMissing: () => Promise.resolve(false),
   }
 }

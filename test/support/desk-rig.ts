@@ -250,7 +250,7 @@ export function deskRig(options: RigOptions = {}) {
   }
   const databases = options.databases ?? memoryDatabases()
   const announcer = new Announcer({
-    ...{ databases, clock, datastores: [] },
+    ...{ databases, clock, datastores: [], record },
     send: (announced) => line.send({ type: 'instances', ...announced }),
   })
   const realPaths = async (paths: readonly string[]) => new Map(paths.map((it) => [it, it] as const))
