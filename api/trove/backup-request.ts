@@ -10,7 +10,7 @@ import {
 import { missing, some } from '../fields.ts'
 import type { Ask } from '../route.ts'
 import { datastoresOf } from './known-datastores.ts'
-import { asNotImplemented } from './operation.ts'
+import { asNotImplemented, spelt } from './operation.ts'
 import { containerText, nameText, uuidText } from './texts.ts'
 import { bytesOf } from './times.ts'
 
@@ -48,6 +48,12 @@ export const backupBody = z.looseObject({
 
 type Wish = z.infer<typeof backupBody>['backup']
 
+/** Where the fields that use cases name are in the body. */
+const fields = {
+  parent_id: 'backup.parent_id',
+  remote_location: 'backup.restore_from.remote_location',
+}
+
 /** Does what a body asks for. Throws what the use cases do, and EdgeFault 'not_implemented' where a node cannot back up. */
 export async function createFrom(ask: Ask, wish: Wish): Promise<InstanceBackup> {
   if (wish.restore_from) return register(ask, wish, wish.restore_from)
@@ -61,7 +67,7 @@ export async function createFrom(ask: Ask, wish: Wish): Promise<InstanceBackup> 
   try {
     return (await createInstanceBackup(ask.served.context, ask.caller, asked)).value
   } catch (error) {
-    throw asNotImplemented(error)
+    throw asNotImplemented(spelt(error, fields))
   }
 }
 
@@ -75,9 +81,11 @@ async function register(
   const known = datastoresOf(context.state, ask.caller.project)
   if (!known.some(({ versions }) => versions.some(({ id }) => id === version)))
     throw new Fault('not_found', `no version ${version} of any datastore`)
-  const registered = await registerInstanceBackup(context, ask.caller, {
-    ...{ name, location: from.remote_location, bytes: bytesOf(from.size) },
-    ...some('description', description),
-  })
-  return registered.value
+  const wish = { name, location: from.remote_location, bytes: bytesOf(from.size) }
+  try {
+    const described = { ...wish, ...some('description', description) }
+    return (await registerInstanceBackup(context, ask.caller, described)).value
+  } catch (error) {
+    throw spelt(error, fields)
+  }
 }

@@ -8,6 +8,7 @@ import { refusal, some } from '../fields.ts'
 import type { Ask } from '../route.ts'
 import { demandFlavor } from './flavors.ts'
 import { datastoreIn, datastoresOf, versionIn } from './known-datastores.ts'
+import { spelt } from './operation.ts'
 import { nameText, uuidText } from './texts.ts'
 import { bytesOf } from './times.ts'
 
@@ -51,6 +52,9 @@ export const instanceBody = z.looseObject({
 
 type Wish = z.infer<typeof instanceBody>['instance']
 
+/** Where the fields that use cases name are in the body. */
+const fields = { datastore: 'instance.datastore', volume: 'instance.volume' }
+
 /** Does what a body asks for. Throws what the use case does, and EdgeFault 'not_implemented' for what is no restore. */
 export async function createFrom(ask: Ask, wish: Wish): Promise<Instance> {
   if (wish.replica_of !== undefined && wish.replica_of !== null)
@@ -61,13 +65,17 @@ export async function createFrom(ask: Ask, wish: Wish): Promise<Instance> {
       "instance['restorePoint']: an instance is made from a backup only; agents announce the others",
     )
   if (wish.flavorRef !== undefined) demandFlavor(wish.flavorRef)
-  const created = await createInstance(ask.served.context, ask.caller, {
+  const asked = {
     ...{ name: wish.name, backup: instanceBackupId(wish.restorePoint.backupRef) },
     ...some('datastore', datastoreOf(ask, wish.datastore)),
     ...some('volumeBytes', wish.volume ? bytesOf(wish.volume.size) : undefined),
     ...some('client', nodeOf(wish.availability_zone)),
-  })
-  return created.value
+  }
+  try {
+    return (await createInstance(ask.served.context, ask.caller, asked)).value
+  } catch (error) {
+    throw spelt(error, fields)
+  }
 }
 
 /** Names for ids. What has only a version says nothing, for that may differ. Throws Fault('not_found') for an unknown id. */

@@ -59,13 +59,30 @@ function demandJson(ask: Ask): void {
 }
 
 function inTrovesWords(error: unknown): unknown {
-  if (!isFault(error, 'bad_request')) return error
-  const { field } = error.detail
+  if (!isFault(error)) return error
+  const { field, retryAfterMs } = error.detail
   if (field === undefined || !field.includes('.')) return error
   const [head, ...rest] = field.split('.')
   const shown = `${head}${rest.map((key) => `['${key}']`).join('')}`
   const message = error.message.replace(`'${field}'`, shown).replace(field, shown)
-  return new Fault('bad_request', message, { field: shown, cause: error })
+  const retry = retryAfterMs === undefined ? {} : { retryAfterMs }
+  return new Fault(error.code, message, { field: shown, cause: error, ...retry })
+}
+
+/**
+ * A use case names fields by its own words: where they are in the body that the caller sent. Gives what is to be thrown in
+ * place of `error`.
+ */
+export function spelt(error: unknown, fields: Readonly<Record<string, string>>): unknown {
+  if (!isFault(error) || error.detail.field === undefined) return error
+  const { field, retryAfterMs } = error.detail
+  const path = fields[field]
+  if (path === undefined) return error
+  const message = error.message.startsWith(`${field}: `)
+    ? error.message.slice(field.length + 2)
+    : error.message
+  const retry = retryAfterMs === undefined ? {} : { retryAfterMs }
+  return new Fault(error.code, `${path}: ${message}`, { field: path, cause: error, ...retry })
 }
 
 /** A fault's own kind where Trove has another one for it. */

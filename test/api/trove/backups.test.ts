@@ -145,7 +145,7 @@ describe('a list', () => {
 
   it('keeps the backups of an instance that is gone', async () => {
     const trove = await startTrove()
-    const gone = await trove.instanceIs({ key: 'gone', state: { is: 'down', why: 'removed' } })
+    const gone = await trove.instanceIs({ key: 'gone', state: { is: 'down', why: 'removed', gone: true } })
     const backup = await trove.backupIs({ instance: gone.id })
     expect((await trove.ask('DELETE', `/instances/${gone.id}`)).status).toBe(202)
     expect((await trove.ask('GET', `/instances/${gone.id}/backups`)).status).toBe(404)

@@ -252,7 +252,12 @@ describe('what a new backup builds on', () => {
   it.each(unusable)('is none %s: 400 that says so', async (_, over) => {
     const trove = await startTrove()
     const { id } = await trove.backupIs(over)
-    await refused(trove, { name: 'a', instance: trove.instance.id, parent_id: id }, 400, 'not completed')
+    await refused(
+      trove,
+      { name: 'a', instance: trove.instance.id, parent_id: id },
+      400,
+      "backup['parent_id']: backup ",
+    )
   })
 
   it('is none of another instance: 400 that says so', async () => {
@@ -263,14 +268,19 @@ describe('what a new backup builds on', () => {
       trove,
       { name: 'a', instance: trove.instance.id, parent_id: id },
       400,
-      'not one of instance',
+      "backup['parent_id']: backup ",
     )
   })
 
   it('is none of another kind of database: 400 that says so', async () => {
     const trove = await startTrove()
     const { id } = await trove.backupIs({ datastore: { type: 'mariadb', version: '11.4' } })
-    await refused(trove, { name: 'a', instance: trove.instance.id, parent_id: id }, 400, 'mariadb')
+    await refused(
+      trove,
+      { name: 'a', instance: trove.instance.id, parent_id: id },
+      400,
+      "backup['parent_id']: backup ",
+    )
   })
 })
 
@@ -324,7 +334,12 @@ describe('a record of data made elsewhere', () => {
     const trove = await startTrove()
     const source = await trove.backupIs()
     const nowhere = from(source, { remote_location: 'http://10.0.0.9/x' })
-    await refused(trove, { name: 'b', restore_from: nowhere }, 400, 'remote_location')
+    await refused(
+      trove,
+      { name: 'b', restore_from: nowhere },
+      400,
+      "backup['restore_from']['remote_location']: no completed",
+    )
     const unknown = newBackupId()
     await refused(
       trove,
@@ -337,7 +352,12 @@ describe('a record of data made elsewhere', () => {
   it("is refused for another account's data", async () => {
     const trove = await startTrove()
     const source = await trove.backupIs({ project: otherProject })
-    await refused(trove, { name: 'b', restore_from: from(source) }, 400, 'remote_location')
+    await refused(
+      trove,
+      { name: 'b', restore_from: from(source) },
+      400,
+      "backup['restore_from']['remote_location']",
+    )
   })
 })
 

@@ -268,6 +268,30 @@ describe('restoring a backup into a new instance', () => {
     expect((await trove.ask('GET', '/instances')).json.instances).toHaveLength(1)
   })
 
+  it('is told by the fields of its body what is wrong', async () => {
+    const trove = await startTrove()
+    const backup = await trove.backupIs({ bytes: 2 * gigabyte })
+    const refused = async (over: object) => Object.values((await create(trove, wish(backup, over))).json)[0]
+    expect(await refused({ datastore: { type: 'mysql' }, volume: { size: 2 } })).toMatchObject({
+      message: expect.stringMatching(/^instance\['datastore'\]: backup /) as string,
+    })
+    expect(await refused({ volume: { size: 1 } })).toMatchObject({
+      ...{
+        code: 403,
+        message: expect.stringMatching(/^instance\['volume'\]: the volume is smaller/) as string,
+      },
+    })
+  })
+
+  it('is 413 beyond what an account may have, as the limits say', async () => {
+    const trove = await startTrove()
+    const backup = await trove.backupIs()
+    const { max_instances: max } = (await trove.ask('GET', '/limits')).json.limits[0]
+    for (let n = 0; n < max; n++) await trove.instanceIs({ key: `made-${n}`, madeFrom: backup.id })
+    const { status, json } = await create(trove, wish(backup, {}))
+    expect([status, Object.keys(json)]).toEqual([413, ['overLimit']])
+  })
+
   const reason = { code: 'x', text: 'x' }
   it.each<Partial<InstanceBackup>>([
     { state: { is: 'open' } },
