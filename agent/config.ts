@@ -81,7 +81,8 @@ const unique =
       context.addIssue({ code: 'custom', path: [twice, field], message: 'is used by another one' })
   }
 
-const form = z.strictObject({
+/** The file as it is written; every field is a row in docs/agent.md. */
+export const configForm = z.strictObject({
   state_dir: z.string().min(1),
   servers: z.array(hostPort).min(1).optional(),
   nats_servers: z.array(natsUrl).min(1).optional(),
@@ -126,7 +127,7 @@ export function parseConfig(text: string, base: string): AgentConfig {
   } catch (cause) {
     throw new Fault('bad_request', 'the configuration is no YAML', { cause })
   }
-  const parsed = form.safeParse(document)
+  const parsed = configForm.safeParse(document)
   if (parsed.success) return configOf(parsed.data, base)
   const [issue] = parsed.error.issues
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
@@ -137,7 +138,7 @@ export function parseConfig(text: string, base: string): AgentConfig {
   )
 }
 
-function configOf(file: z.infer<typeof form>, base: string): AgentConfig {
+function configOf(file: z.infer<typeof configForm>, base: string): AgentConfig {
   const { allow, limits } = file
   const { engines, ...allowed } = allow
   return {
@@ -162,7 +163,7 @@ function configOf(file: z.infer<typeof form>, base: string): AgentConfig {
   }
 }
 
-const nodeLimits = (limits: z.infer<typeof form>['limits']): Capacity['limits'] => ({
+const nodeLimits = (limits: z.infer<typeof configForm>['limits']): Capacity['limits'] => ({
   ...(limits.nice === undefined ? {} : { nice: limits.nice }),
   ...(limits.io_class === undefined ? {} : { ioClass: limits.io_class }),
   ...(limits.io_level === undefined ? {} : { ioLevel: limits.io_level }),

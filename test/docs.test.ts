@@ -3,10 +3,14 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { configForm as agentForm, parseConfig as parseAgentConfig } from '../agent/config.ts'
+import { createEngines } from '../agent/engines/registry.ts'
 import { nativeRoutes } from '../api/native/routes.ts'
 import { COMMANDS } from '../cli/commands/all.ts'
 import { configForm, parseConfig } from '../controller/config.ts'
 import { kinds } from '../controller/ports/backend.ts'
+import { datastores } from '../core/datastores.ts'
+import { memoryDatabases } from './support/databases.ts'
 
 const root = path.join(import.meta.dirname, '..')
 const read = (name: string): string => readFileSync(path.join(root, name), 'utf8')
@@ -108,6 +112,50 @@ describe('docs/server.md', () => {
   })
 })
 
+describe('docs/agent.md', () => {
+  const page = read('docs/agent.md')
+  const schema = z.toJSONSchema(agentForm, { io: 'input', unrepresentable: 'any' }) as Schema
+  const options = optionsOf(schema)
+  const section = (heading: string): string => page.split(/^## /m).find((it) => it.startsWith(heading)) ?? ''
+  /** Name, default and meaning; several options may share a row. */
+  const rows = [...section('Configuration').matchAll(/^\| (`.+?`) \| (.*?) ?\| (.+) \|$/gm)].flatMap(
+    ([, names = '', values = '', meaning = '']) =>
+      names.split(', ').map((name, at) => ({
+        name: name.replaceAll('`', ''),
+        value: (values.split(', ')[at] ?? '').replaceAll('`', ''),
+        meaning,
+      })),
+  )
+
+  it('explains every option, and no other, with its default', () => {
+    expect(rows.map(({ name }) => name).toSorted()).toEqual([...options.keys()].toSorted())
+    const defaults = [...options].flatMap(([name, { default: value }]) =>
+      typeof value === 'number' || typeof value === 'string' ? [`${name}: ${value}`] : [],
+    )
+    expect(defaults).not.toEqual([])
+    expect(rows.map(({ name, value }) => `${name}: ${value}`)).toEqual(expect.arrayContaining(defaults))
+  })
+
+  it.each(['instances', 'templates'])('explains every field of %s', (name) => {
+    const fields = Object.keys(schema.properties?.[name]?.items?.properties ?? {})
+    expect(fields).toContain('datastore')
+    const meaning = rows.find((row) => row.name === name)?.meaning
+    for (const field of fields) expect(meaning).toContain(`\`${field}\``)
+  })
+
+  it('tells of every engine, and no other', () => {
+    const engines = createEngines({ stateMark: 'docs', databases: memoryDatabases([], []) })
+    expect(firstColumn(section('Engines'), /./).toSorted()).toEqual([...engines.keys()].toSorted())
+  })
+
+  it('has an example with every kind of database that is read', () => {
+    const [, example = ''] = /```yaml\n([\s\S]+?)```/.exec(section('Databases')) ?? []
+    const { instances, templates } = parseAgentConfig(`state_dir: /state\n${example}`, '/etc/firn')
+    const shown = new Set([...instances, ...templates].map(({ datastore }) => datastore))
+    expect([...shown].toSorted()).toEqual(Object.keys(datastores).toSorted())
+  })
+})
+
 it('ARCHITECTURE.md shows the state diagrams that the machines have, and every stored kind', () => {
   const page = read('ARCHITECTURE.md')
   for (const file of ['core/run-machine.ts', 'core/set-machine.ts']) {
@@ -133,6 +181,7 @@ function isEvent(name: string): boolean {
 
 interface Schema {
   readonly properties?: Record<string, Schema>
+  readonly items?: Schema
   readonly required?: readonly string[]
   readonly default?: unknown
 }
