@@ -218,7 +218,7 @@ describe('repositories', () => {
       })
     const ofNode = { location: '/srv/all', client_id: 'n1' }
     const both = await Promise.all([1, 2].map(() => ask('POST', '/v1/repositories', ofNode)))
-    expect(both.map(({ status }) => status).sort()).toEqual([201, 409])
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409])
     const elsewhere = (await ask('POST', '/v1/repositories', { location: '/srv/more' })).json
     const path = `/v1/repositories/${elsewhere.repository_id}`
     expect((await ask('PATCH', path, { location: '/srv/all' })).status).toBe(409)
