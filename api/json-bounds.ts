@@ -54,6 +54,7 @@ export function demandBounds(text: Uint8Array): void {
         if (before + 2 > fieldsMax) throw badField('body', `has an object of more than ${fieldsMax} fields`)
         break
       }
+      default:
     }
     if (values > valuesMax) throw badField('body', `has more than ${valuesMax} values`)
   }

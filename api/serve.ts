@@ -57,6 +57,8 @@ export async function serveHttp(
   const { port, host, headersMs = headersDefaultMs, requestMs = requestDefaultMs } = options
   const stopping = new AbortController()
   const app = buildApp(deps, stopping.signal)
+  // HTTP/1.0 need not name a host, and balancers ask so for readiness.
+  const listener = getRequestListener(app.fetch, { hostname: 'localhost', errorHandler: unreadable })
   const server = createServer(
     {
       headersTimeout: Math.min(headersMs, requestMs),
@@ -65,8 +67,7 @@ export async function serveHttp(
       connectionsCheckingInterval: Math.min(headersMs, requestMs, 1_000),
       keepAliveTimeout: idleMs,
     },
-    // HTTP/1.0 need not name a host, and balancers ask so for readiness.
-    getRequestListener(app.fetch, { hostname: 'localhost', errorHandler: unreadable }),
+    (incoming, outgoing) => void listener(incoming, outgoing),
   )
   server.maxConnections = options.connections ?? connectionsDefault
   server.setTimeout(options.stalledMs ?? stalledDefaultMs, (socket) => {
