@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../core/action.ts'
+import { isObject, type Json, type JsonObject } from '../core/action.ts'
 import { Fault } from '../core/fault.ts'
 
 /* Refusals in the words of Freezer's own validation, and what reads JSON documents. */
@@ -18,9 +18,6 @@ export function quoted(value: Json): string {
 
 const wrongType = (field: string, value: Json, type: string): Fault =>
   refusal(field, `${quoted(value)} is not of type '${type}'`)
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The document itself; an empty body is `{}`. */
 export function documentOf(body: Json | undefined): JsonObject {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Json } from '../core/action.ts'
+import { isObject, type Json } from '../core/action.ts'
 import { Fault } from '../core/fault.ts'
-import { isObject, missing, quoted, refusal, some } from './fields.ts'
+import { missing, quoted, refusal, some } from './fields.ts'
 import type { Ask, Route, RouteDoc } from './route.ts'
 
 /** What a route is given of the request, as its schemas say; each part is read and checked when asked for. */

@@ -6,6 +6,10 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 /** An object of such a document. */
 export type JsonObject = { [key: string]: Json }
 
+/** Whether a value of a JSON document is an object. */
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 /** One entry of a job's `job_actions`, as users wrote it. */
 export interface JobAction {
   readonly actionId: ActionId

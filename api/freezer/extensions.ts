@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { line } from '../plain-text.ts'
 import { clientText, description } from './forms.ts'
 import { catchUpMost, catchUps, exclusionsMost, failuresMost, overlaps } from '../../core/policy.ts'
 
@@ -83,9 +84,7 @@ export const jobExtensions = z
 /** The extensions of a stored action: what Qinling's functions are called, and where their calls run. */
 export const actionExtensions = z
   .strictObject({
-    name: z
-      .string()
-      .max(255)
+    name: line(z.string().max(255))
       .nullable()
       .optional()
       .meta({ description: "The function's name; its backup_name, else its id, when absent" }),

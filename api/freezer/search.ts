@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Json, JsonObject } from '../../core/action.ts'
+import { isObject, type Json, type JsonObject } from '../../core/action.ts'
 import { badField } from '../../core/fault.ts'
-import { isObject, some } from '../fields.ts'
+import { some } from '../fields.ts'
 
 /** A key and the value that it must, or must not, have somewhere in a document. */
 export interface Pair {

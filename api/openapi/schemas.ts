@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isObject } from '../fields.ts'
+import { isObject } from '../../core/action.ts'
 
 /** A schema, or a part of the document, as JSON. */
 export type Part = { readonly [key: string]: unknown }

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../core/action.ts'
+import { isObject, type JsonObject } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
 import { actionId, type ActionId } from '../../core/ids.ts'
 import { put, ref, unchanged, type ActionDocument, type Stored } from '../state/documents.ts'
@@ -95,9 +95,6 @@ function extraAfter(before: JsonObject | undefined, change: JsonObject): { extra
   const firn = mergedExtensions(isObject(old) ? old : undefined, isObject(sent) ? sent : undefined)
   return { extra: { ...kept, ...others, ...(firn ? { firn } : {}) } }
 }
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function existingAction({ state }: Context, { project }: Caller, id: ActionId): Stored<ActionDocument> {
   const action = state.get('action', project, id)

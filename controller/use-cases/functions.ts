@@ -1,4 +1,4 @@
-import type { FunctionCall, JobAction, Json, JsonObject } from '../../core/action.ts'
+import { isObject, type FunctionCall, type JobAction, type Json, type JsonObject } from '../../core/action.ts'
 import { badField, Fault, isFault } from '../../core/fault.ts'
 import {
   clientId,
@@ -86,9 +86,6 @@ function argumentsIn(input: string | undefined): JsonObject {
     return {}
   }
 }
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * Refuses an input that cannot be kept or used. It is shown to whoever may see the job, so it may hold no secret: those belong

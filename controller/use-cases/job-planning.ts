@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { JsonObject } from '../../core/action.ts'
+import { isObject, type JsonObject } from '../../core/action.ts'
 import { badField } from '../../core/fault.ts'
 import type { Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
@@ -157,9 +157,6 @@ function merge(before: JsonObject, sent: JsonObject): JsonObject {
   }
   return Object.fromEntries(merged)
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** `firn.client_selector`: labels that a client must have, all of them. Throws Fault('bad_request'). */
 export function selectorOf(firn: JsonObject | undefined): Record<string, string> | undefined {
