@@ -175,6 +175,13 @@ describe('a running run', () => {
     expect(play(once, started)).toBe(once)
   })
 
+  it('remembers that it has begun, unlike one that was cancelled before', () => {
+    const cancel: RunEvent = { type: 'cancel', why: trouble }
+    const offered = inState(states.offered())
+    expect(play(offered, accepted, cancel)).toMatchObject({ state: { is: 'cancelling' }, begunAt: noon })
+    expect(play(offered, cancel, accepted)).not.toHaveProperty('begunAt')
+  })
+
   it('is cancelled when it takes longer than it may', () => {
     expect(play(run, expired).state).toMatchObject({ is: 'cancelling', why: { code: 'over_time' } })
   })
