@@ -5,12 +5,14 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { configForm as agentForm, parseConfig as parseAgentConfig } from '../agent/config.ts'
 import { createEngines } from '../agent/engines/registry.ts'
+import { jobExtensions, sessionExtensions } from '../api/freezer/extensions.ts'
 import { nativeRoutes } from '../api/native/routes.ts'
 import { COMMANDS } from '../cli/commands/all.ts'
 import { configForm, parseConfig } from '../controller/config.ts'
 import { kinds } from '../controller/ports/backend.ts'
 import { datastores } from '../core/datastores.ts'
 import { memoryDatabases } from './support/databases.ts'
+import { skipReasons } from '../core/skip.ts'
 
 const root = path.join(import.meta.dirname, '..')
 const read = (name: string): string => readFileSync(path.join(root, name), 'utf8')
@@ -164,6 +166,15 @@ it('ARCHITECTURE.md shows the state diagrams that the machines have, and every s
     expect(page).toContain(diagram.join('\n'))
   }
   for (const kind of kinds) expect(page).toContain(`\`${kind}\``)
+})
+
+it('docs/scheduling.md tells every reason for a skipped slot, and every policy', () => {
+  const page = read('docs/scheduling.md')
+  const told = firstColumn(page, /^[a-z_]+$/)
+  for (const reason of skipReasons) expect(told).toContain(reason)
+  const others = new Set(['autostart', 'client_selector', 'missing', 'pattern'])
+  const policies = Object.keys({ ...jobExtensions.shape, ...sessionExtensions.shape })
+  for (const policy of policies.filter((key) => !others.has(key))) expect(told).toContain(policy)
 })
 
 it('docs/api.md tells every route of our own', () => {

@@ -6,10 +6,12 @@ import { repositoryRoutes } from './repositories.ts'
 import { restoreRoutes } from './restores.ts'
 import { runRoutes } from './runs.ts'
 import { setRoutes } from './sets.ts'
+import { slotRoutes } from './slots.ts'
 
 const routes: readonly Route[] = [
   ...runRoutes,
   ...setRoutes,
+  ...slotRoutes,
   ...restoreRoutes,
   ...repositoryRoutes,
   ...accessRoutes,

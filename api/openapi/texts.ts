@@ -12,6 +12,7 @@ makes no difference. Bodies are JSON, at most 1 MiB. Another project's things ar
   tags: {
     Runs: 'One job on one client for one slot.',
     Sets: 'Everything that one start of a session made.',
+    Slots: 'What became of the slots of a job, and what would run.',
     Restores: 'What brings backups back, and a look into them.',
     Repositories: 'Where engines keep data.',
     Events: 'What happens, as it happens.',

@@ -91,3 +91,27 @@ function zoneOffset(at: number, timezone: string): number {
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part
   return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1_000) * 1_000
 }
+
+/**
+ * What daylight saving does at an instant. `forward`: the clock has just been put forward, and what it leapt over comes here.
+ * `first`, `second`: this time of the day comes twice. Undefined: nothing.
+ */
+export function foldOf(at: Instant, timezone: string): 'forward' | 'first' | 'second' | undefined {
+  if (timezone === 'UTC') return undefined
+  const local = localOf(at, timezone)
+  if (local - localOf(later(at, -1_000), timezone) > 1_000) return 'forward'
+  const first = utcOfLocal(local, timezone)
+  if (first < at) return 'second'
+  const change = zoneOffset(at, timezone) - zoneOffset(at + dayMs, timezone)
+  return change > 0 && localOf(later(at, change), timezone) === local ? 'first' : undefined
+}
+
+const dayMs = 86_400_000
+
+/** An instant as the clock on the wall of a zone shows it, with the zone's offset: `2027-01-15T13:00:00+01:00`. */
+export function wallText(at: Instant, timezone: string): string {
+  const local = localOf(at, timezone)
+  const minutes = Math.round((local - at) / 60_000)
+  const offset = new Date(Math.abs(minutes) * 60_000).toISOString().slice(11, 16)
+  return `${new Date(local).toISOString().slice(0, 19)}${minutes < 0 ? '-' : '+'}${offset}`
+}
