@@ -235,7 +235,9 @@ describe('firing', () => {
     const { id } = await w.job({ function_id, count: 1 })
     expect(await w.fire(id)).toMatchObject({ count: 1, status: 'running' })
     expect(await w.firings(id)).toEqual([])
-    expect(w.context.state.get('job', 'p1', w.actionId(id))?.value.plan.skips).toMatchObject([{ reason: 'no_client' }])
+    expect(w.context.state.get('job', 'p1', w.actionId(id))?.value.plan.skips).toMatchObject([
+      { reason: 'no_client' },
+    ])
   })
 
   it('makes an execution on each client that matches, and counts as one', async () => {
