@@ -124,3 +124,43 @@ describe('the id of a run', () => {
     expect(new Set([id, ...others]).size).toBe(others.length + 1)
   })
 })
+
+describe('an id where only UUIDs are shown', () => {
+  it('has dashes, whatever its form: Freezer’s own digits stay readable in it, others give a UUIDv5', () => {
+    expect(ids.uuidOf('4f0c2a3be1d94a53a8f5f4d1c1f7a911')).toBe('4f0c2a3b-e1d9-4a53-a8f5-f4d1c1f7a911')
+    expect(ids.uuidOf('4F0C2A3B-E1D9-4A53-A8F5-F4D1C1F7A911')).toBe('4f0c2a3b-e1d9-4a53-a8f5-f4d1c1f7a911')
+    expect(ids.uuidOf('nightly')).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    )
+    expect(ids.uuidOf('nightly')).toBe(ids.uuidOf('nightly'))
+    expect(ids.uuidOf('nightly')).not.toBe(ids.uuidOf('weekly'))
+  })
+
+  it('is taken in either case, and nothing else is', () => {
+    const text = '4F0C2A3B-E1D9-4A53-A8F5-F4D1C1F7A911'
+    expect([ids.instanceId(text), ids.instanceBackupId(text)]).toEqual([
+      text.toLowerCase(),
+      text.toLowerCase(),
+    ])
+    for (const bad of ['', 'x', text.replaceAll('-', ''), 7, undefined]) {
+      expect(() => ids.instanceId(bad)).toThrow(refusal('instance'))
+      expect(() => ids.instanceBackupId(bad)).toThrow(refusal('backup'))
+    }
+  })
+})
+
+it('gives an instance one id for each node and key, and one job', () => {
+  const [p, a, b] = [ids.projectId('p'), clientId('a'), clientId('b')]
+  const id = ids.instanceIdOf(p, a, 'orders')
+  expect(ids.instanceIdOf(p, a, 'orders')).toBe(id)
+  expect(ids.instanceIdOf(p, b, 'orders')).not.toBe(id)
+  expect(ids.instanceIdOf(p, a, 'others')).not.toBe(id)
+  expect(ids.jobId(ids.instanceJobOf(id))).toMatch(/^[0-9a-f]{32}$/)
+})
+
+it('gives a repository that nodes share an id of its own', () => {
+  const p = ids.projectId('p')
+  expect(repositoryIdOf(p, undefined, 'restic', '/r')).not.toBe(
+    repositoryIdOf(p, clientId('a'), 'restic', '/r'),
+  )
+})

@@ -124,7 +124,7 @@ export const repositoryIdOf = (
 export const restoreIdOf = (project: ProjectId, user: UserId, key: string): string =>
   digest('restore', project, user, key)
 
-/** 32 hex digits (Freezer's form) as a UUID with dashes; a UUID stays what it is, in lower case. */
+/** 32 hex digits (Freezer's form) as a UUID with dashes. */
 const dashed = (hex: string): string =>
   [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 
@@ -134,8 +134,9 @@ const uuidNamespace = Buffer.from('6f9d1c7ce0b84c52a1d37b4f5e20a9c3', 'hex')
 /** UUIDv5 of a name: the same name always gives the same UUID. */
 export function uuidOfName(...parts: readonly string[]): string {
   const hash = createHash('sha1').update(uuidNamespace).update(parts.join('\0')).digest().subarray(0, 16)
-  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50
-  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80
+  // Version and variant.
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6)
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8)
   return dashed(hash.toString('hex'))
 }
 

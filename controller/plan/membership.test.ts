@@ -11,3 +11,8 @@ it('takes a job out of its session with all that its scheduler has said of it', 
   const session = aSession({ jobs: [a, b], external: { [a]: said, [b]: said }, version: 7 })
   expect(withoutJob(session, a)).toEqual({ ...session, jobs: [b], external: { [b]: said }, version: 8 })
 })
+
+it('takes a job out of a session that no scheduler has spoken of', () => {
+  const session = aSession({ jobs: [a, b], version: 1 })
+  expect(withoutJob(session, b)).toEqual({ ...session, jobs: [a], version: 2 })
+})
