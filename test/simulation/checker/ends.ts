@@ -1,0 +1,41 @@
+import type { World } from '../world.ts'
+import { iso } from './claims.ts'
+import type { StoredHistory } from './history.ts'
+
+/** In a world without trouble a slot that is due is claimed within this: a lease, an election, and a look. Milliseconds. */
+const claimedWithinMs = 90_000
+
+/** What must have come to an end: nothing hangs for ever. */
+export class Ends {
+  readonly #world: World
+  readonly #history: StoredHistory
+
+  constructor(world: World, history: StoredHistory) {
+    this.#world = world
+    this.#history = history
+  }
+
+  /** When nothing has troubled the world for a while. `calmMs`: for how long. */
+  look(calmMs: number): void {
+    if (calmMs < claimedWithinMs) return
+    const slowest = Math.min(...this.#world.servers.map(({ host }) => this.#world.now + host.aheadMs))
+    for (const { id, plan } of [...this.#history.jobs.values(), ...this.#history.sessions.values()])
+      if (plan.next !== undefined && plan.next < slowest - claimedWithinMs)
+        this.#world.violated('a due slot is claimed', `${id}: ${iso(plan.next)} at ${iso(slowest)}`)
+  }
+
+  /** After a long calm: all that was begun has ended. `calmMs`: for how long. */
+  atTheEnd(calmMs: number): void {
+    this.look(calmMs)
+    const since = this.#world.now - calmMs / 2
+    for (const { id, state, createdAt, slot, job } of this.#history.runs.values())
+      if (state.is !== 'finished' && createdAt < since)
+        this.#world.violated('every run ends', `run ${id} of ${job} for ${slot} is ${JSON.stringify(state)}`)
+    for (const { session, tag, phase, admittedAt } of this.#history.sets.values())
+      if (phase.is !== 'ended' && admittedAt < since)
+        this.#world.violated('every set ends', `${session}.${tag} is ${phase.is}`)
+    for (const { run, attempt, until, from } of this.#world.evidence.executions)
+      if (until === undefined && from < this.#world.timeline.now - calmMs / 2)
+        this.#world.violated('every attempt ends', `${run}.${attempt}`)
+  }
+}

@@ -1,0 +1,53 @@
+import type { Job, Session } from '../../../core/job.ts'
+import type { Run } from '../../../core/run.ts'
+import type { SetRecord } from '../../../core/set.ts'
+import { decode, type Documents } from '../../../controller/state/documents.ts'
+import type { Kind } from '../../../controller/ports/backend.ts'
+import type { Step } from '../ports/store.ts'
+
+/** One document before and after a step of the store. */
+export interface Turn<T> {
+  readonly before: T | undefined
+  readonly after: T | undefined
+}
+
+/** A step of the store as far as schedules and runs are concerned. */
+export interface Turns {
+  readonly step: Step
+  readonly jobs: readonly Turn<Job>[]
+  readonly sessions: readonly Turn<Session>[]
+  readonly sets: readonly Turn<SetRecord>[]
+  readonly runs: readonly Turn<Run>[]
+}
+
+/** What the store has said at any time: the one truth that every server's view is late of. */
+export class StoredHistory {
+  readonly jobs = new Map<string, Job>()
+  readonly sessions = new Map<string, Session>()
+  readonly sets = new Map<string, SetRecord>()
+  readonly runs = new Map<string, Run>()
+  /** Whatever became of them since. */
+  readonly everMade = new Map<string, Run>()
+
+  take(step: Step): Turns {
+    const turns = {
+      jobs: this.#turns(this.jobs, 'job', step),
+      sessions: this.#turns(this.sessions, 'session', step),
+      sets: this.#turns(this.sets, 'set', step),
+      runs: this.#turns(this.runs, 'run', step),
+    }
+    for (const { after } of turns.runs) if (after) this.everMade.set(after.id, after)
+    return { step, ...turns }
+  }
+
+  #turns<K extends Kind>(known: Map<string, Documents[K]>, kind: K, step: Step): Turn<Documents[K]>[] {
+    return step.changes.flatMap((change) => {
+      if (change.kind !== kind) return []
+      const before = known.get(change.id)
+      const after = change.text === undefined ? undefined : decode(kind, change.text)
+      if (after) known.set(change.id, after)
+      else known.delete(change.id)
+      return [{ before, after }]
+    })
+  }
+}
