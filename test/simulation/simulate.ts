@@ -2,6 +2,7 @@ import { Claims } from './checker/claims.ts'
 import { Ends } from './checker/ends.ts'
 import { StoredHistory } from './checker/history.ts'
 import { Starts } from './checker/starts.ts'
+import { Storms } from './checker/storms.ts'
 import { Troubles } from './faults.ts'
 import { Chance } from './kernel/chance.ts'
 import { nightOf, Scenario } from './scenario.ts'
@@ -41,7 +42,11 @@ export async function simulate(seed: number, tracer?: WorldOptions['tracer']): P
   const claims = new Claims(world, history, user.promises)
   const starts = new Starts(world, history)
   const ends = new Ends(world, history)
-  world.store.onStep = (step) => claims.take(history.take(step))
+  const storms = new Storms(world)
+  world.store.onStep = (step) => {
+    claims.take(history.take(step))
+    storms.take(step)
+  }
   world.evidence.onBegin = (execution) => starts.take(execution)
 
   const scenario = new Scenario(world, user, night)

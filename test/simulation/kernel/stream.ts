@@ -135,6 +135,8 @@ export class Streams {
   #shut(sides: readonly [Side, Side], side: Side): void {
     side.isOpen = false
     if (!sides[0].isOpen && !sides[1].isOpen) this.#open.delete(sides)
+    // Should the word of it be lost, the other side hears nothing any more.
+    else this.#listenFor(sides, side === sides[0] ? sides[1] : sides[0], side)
   }
 
   /** Looks who cannot be heard any more, and lets go on what was held up. */

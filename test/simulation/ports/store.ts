@@ -143,15 +143,13 @@ export class Store {
 /** A process's sign of life, as it and the store see it: renewed all the time while they hear each other. */
 class Lease {
   readonly #store: Store
-  readonly #process: Process
   /** While it is not renewed: until when its owner may trust it, and when the store ends it. */
   #trustedUntil = Infinity
   #end: Happening | undefined
   isOver = false
 
-  constructor(store: Store, process: Process) {
+  constructor(store: Store) {
     this.#store = store
-    this.#process = process
   }
 
   /** Whether its owner may act on it: by its own clock, so also right after a pause. */
@@ -212,7 +210,7 @@ class Member implements Membership {
   constructor(store: Store, process: Process) {
     this.#store = store
     this.process = process
-    this.lease = new Lease(store, process)
+    this.lease = new Lease(store)
     this.#candidate = new Candidate(store, this)
     this.leadership = this.#candidate
     this.backend = {
@@ -276,7 +274,7 @@ class Member implements Membership {
   }
 
   #back(): void {
-    if (this.lease.isOver && !this.#isDisposed) this.lease = new Lease(this.#store, this.process)
+    if (this.lease.isOver && !this.#isDisposed) this.lease = new Lease(this.#store)
     this.look()
     this.#candidate.campaign()
   }
