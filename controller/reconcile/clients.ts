@@ -4,6 +4,7 @@ import type { ClientId, ProjectId, ServerId } from '../../core/ids.ts'
 import type { Hello } from '../../core/link.ts'
 import type { InstanceTemplate } from '../../core/instance.ts'
 import { isEnrolled } from '../../core/select.ts'
+import type { AgentLine } from '../ports/lines.ts'
 import { put, unchanged } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
 import { retrying } from '../use-cases/retrying.ts'
@@ -25,6 +26,8 @@ export interface ClientsOptions {
  */
 export class Clients {
   readonly #options: ClientsOptions
+  /** Lines that are, or were, in their client's document. */
+  readonly #written = new WeakSet<AgentLine>()
 
   constructor(options: ClientsOptions) {
     this.#options = options
@@ -37,14 +40,32 @@ export class Clients {
       // Whoever was shut out or forgotten leaves at once; the line's end wakes this client again.
       if (!isEnrolled(stored?.value))
         this.#options.lines.line(project, id)?.close('its client may not connect any more')
+      const line = this.#options.lines.line(project, id)
+      if (line && stored && this.#isSuperseded(line, stored.value))
+        line.close('its client has a newer line at another server')
       const wanted = stored && this.#wanted(stored.value)
       if (!stored || !wanted) return undefined
       await context.state.commit({
         requires: [unchanged('client', project, id, stored)],
         puts: [put('client', project, id, wanted)],
       })
+      if (line) this.#written.add(line)
       return undefined
     })
+  }
+
+  /**
+   * Whether the client has connected elsewhere since: its line here was written down, and another server's was after that. To
+   * write this one again would only have the two servers undo each other's writes until the silence here is noticed.
+   */
+  #isSuperseded(line: AgentLine, { line: known }: Client): boolean {
+    const { context, server } = this.#options
+    return (
+      this.#written.has(line) &&
+      known.is === 'up' &&
+      known.server !== server &&
+      context.state.get('server', '', known.server) !== undefined
+    )
   }
 
   /** The document as it should be; undefined when it is. */
