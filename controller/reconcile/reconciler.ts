@@ -87,6 +87,7 @@ export class Reconciler implements AsyncDisposable {
       context,
       sealer: context.sealer,
       lines,
+      server,
       time: this.#time,
       leads,
       epoch: () => leadership.highest(),

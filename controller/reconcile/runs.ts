@@ -1,6 +1,6 @@
 import type { Instant } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
-import type { ProjectId, RepositoryId, RunId } from '../../core/ids.ts'
+import type { ProjectId, RepositoryId, RunId, ServerId } from '../../core/ids.ts'
 import type { Epoch, Order, RepositoryAccess } from '../../core/link.ts'
 import type { RunEvent } from '../../core/run-machine.ts'
 import type { Run } from '../../core/run.ts'
@@ -40,6 +40,7 @@ export interface RunsOptions {
   readonly context: Pick<Context, 'state' | 'clock'>
   readonly sealer: Sealer
   readonly lines: LineBook
+  readonly server: ServerId
   readonly time: ServerTime
   readonly leads: () => boolean
   readonly epoch: () => Epoch
@@ -168,13 +169,17 @@ export class Runs {
     }
   }
 
+  /**
+   * A line that ends here counts from when it is stored. Until then the leader may take the client for silent, and each of the two
+   * would undo what the other writes; the write of the line wakes its runs.
+   */
   #line(run: Run): LineView {
-    const { lines, context } = this.#options
-    const here = lines.view(run.project, run.client, run.id)
-    if (here) return here
+    const { lines, context, server } = this.#options
     const client = context.state.get('client', run.project, run.client)?.value
-    if (!isEnrolled(client)) return { is: 'gone' }
     const line = client?.line
+    const here = lines.view(run.project, run.client, run.id)
+    if (here) return line?.is === 'up' && line.server === server ? here : { is: 'elsewhere' }
+    if (!isEnrolled(client)) return { is: 'gone' }
     if (line?.is === 'up') return { is: 'elsewhere' }
     return { is: 'none', since: line?.is === 'down' ? line.since : run.createdAt }
   }
