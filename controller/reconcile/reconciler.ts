@@ -297,7 +297,7 @@ export class Reconciler implements AsyncDisposable {
     let told = 0
     for (const line of this.#options.lines.all()) {
       line.send({ type: 'servers', addresses })
-      if (++told % slice === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (++told % slice === 0) await this.#options.clock.sleep(0)
     }
   }
 
