@@ -3,6 +3,7 @@ import type { Job, Plan, Session } from '../../../core/job.ts'
 import type { Run } from '../../../core/run.ts'
 import type { Promises } from '../user.ts'
 import type { World } from '../world.ts'
+import { Calendar } from './calendar.ts'
 import type { StoredHistory, Turn, Turns } from './history.ts'
 
 /** A slot that fell due, and what the stored state says of it. */
@@ -19,11 +20,13 @@ export class Claims {
   readonly #world: World
   readonly #history: StoredHistory
   readonly #promises: Promises
+  readonly #calendar: Calendar
 
   constructor(world: World, history: StoredHistory, promises: Promises) {
     this.#world = world
     this.#history = history
     this.#promises = promises
+    this.#calendar = new Calendar(world)
   }
 
   take(turns: Turns): void {
@@ -60,6 +63,7 @@ export class Claims {
     if (was.next === undefined || slot < was.next)
       this.#world.violated('no claim before it is due', `${name}: ${iso(slot)}, next was ${iso(was.next)}`)
     this.#notEarly(name, slot, step.by?.clock.now())
+    if ('actions' in before) this.#calendar.take(before, slot)
     const isStart =
       'actions' in after
         ? runs.some(({ after: run }) => isOf(run, after, slot)) || this.#hasRun(after, slot)

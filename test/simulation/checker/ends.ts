@@ -22,14 +22,18 @@ export class Ends {
     for (const { id, plan } of [...this.#history.jobs.values(), ...this.#history.sessions.values()])
       if (plan.next !== undefined && plan.next < slowest - claimedWithinMs)
         this.#world.violated('a due slot is claimed', `${id}: ${iso(plan.next)} at ${iso(slowest)}`)
+    for (const { id, state } of this.#history.runs.values())
+      if (state.is !== 'finished' && state.by < slowest - claimedWithinMs)
+        this.#world.violated('every deadline is kept', `run ${id} at ${iso(slowest)}: ${JSON.stringify(state)}`)
   }
 
   /** After a long calm: all that was begun has ended. `calmMs`: for how long. */
   atTheEnd(calmMs: number): void {
     this.look(calmMs)
-    const since = this.#world.now - calmMs / 2
+    // A deadline that was set by a clock that was ahead is as much later.
+    const since = this.#world.now - calmMs / 2 - this.#world.steppedBackMs
     for (const { id, state, createdAt, slot, job } of this.#history.runs.values())
-      if (state.is !== 'finished' && createdAt < since)
+      if (state.is !== 'finished' && createdAt < since && this.#world.steppedBackMs < calmMs / 4)
         this.#world.violated('every run ends', `run ${id} of ${job} for ${slot} is ${JSON.stringify(state)}`)
     for (const { session, tag, phase, admittedAt } of this.#history.sets.values())
       if (phase.is !== 'ended' && admittedAt < since)
