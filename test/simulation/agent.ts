@@ -34,6 +34,7 @@ export class Agent {
   readonly #chance: Chance
   readonly #habits: Habits
   #starts = 0
+  #drain: ((withinMs: number) => Promise<void>) | undefined
 
   constructor(world: World, project: ProjectId, client: ClientId, habits: Habits) {
     this.#world = world
@@ -50,7 +51,20 @@ export class Agent {
   kill(): void {
     this.process?.kill()
     this.process = undefined
+    this.#drain = undefined
     this.#world.network.changed()
+  }
+
+  /** As by SIGTERM: what runs may end within this time, then it is stopped, and the process ends. */
+  stop(withinMs: number): void {
+    const { process } = this
+    const drain = this.#drain
+    if (!process || !drain) return this.kill()
+    this.#drain = undefined
+    const end = (): void => {
+      if (this.process === process) this.kill()
+    }
+    process.act(() => void drain(withinMs).then(() => this.#world.timeline.after(0, end)))
   }
 
   /** The whole machine stops at once. */
@@ -121,5 +135,10 @@ export class Agent {
       lost: (why) => desk.lost(why),
       running: () => desk.running(),
     })
+    const { line } = open
+    this.#drain = async (withinMs) => {
+      await desk.drain(withinMs, new AbortController().signal)
+      await line[Symbol.asyncDispose]()
+    }
   }
 }

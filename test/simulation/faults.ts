@@ -71,6 +71,12 @@ function killed(server: Server, chance: Chance) {
   return { what: `kills ${server.host.name}`, forMs: backAfter(chance), mend: () => server.start() }
 }
 
+/** A node that its administrator stops: it ends what it has in the time it is given. */
+function stopped(agent: Agent, chance: Chance) {
+  agent.stop(chance.pick([0, 5_000, 60_000]))
+  return { what: `stops the agent on ${agent.host.name} in good order`, forMs: 130_000, mend: () => agent.start() }
+}
+
 function agentDown(agent: Agent, chance: Chance) {
   const power = chance.happens(0.4)
   if (power) agent.losePower()
@@ -97,6 +103,7 @@ const faults: Readonly<Record<string, Fault>> = {
     const agent = chance.pick(world.agents)
     return paused(agent.process, world, chance, `stops the agent on ${agent.host.name}`)
   },
+  stopAgent: ({ agents }, chance) => stopped(chance.pick(agents), chance),
   agentDown: ({ agents }, chance) => agentDown(chance.pick(agents), chance),
   storeDown: ({ store }, chance) => {
     store.setDown(true)
@@ -208,9 +215,25 @@ export class Troubles {
     timeline.at(until, () => this.mendAll())
   }
 
+  /** For a day and more nobody serves, and one node has no power: what was due is too old to be caught up. */
+  planOutage(from: number, forMs: number): void {
+    const { timeline, servers, agents } = this.#world
+    const agent = this.#chance.pick(agents)
+    timeline.at(from, () => {
+      this.calmSince = undefined
+      agent.losePower()
+      this.#world.trace('world', `takes the power of ${agent.host.name}, and soon all servers, for a day and more`)
+    })
+    timeline.at(from + this.#chance.between(1_000, 300_000), () => {
+      for (const server of servers) server.kill()
+    })
+    timeline.at(from + forMs, () => this.mendAll())
+  }
+
   /** Everything works again: whoever is down starts. */
   mendAll(): void {
     for (const mend of [...this.#open]) mend()
+    this.calmSince = this.#world.timeline.now
     for (const server of this.#world.servers) server.start()
     for (const agent of this.#world.agents) agent.start()
     this.#world.trace('world', 'is whole again')

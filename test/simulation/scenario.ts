@@ -4,10 +4,10 @@ import { jobId, sessionId, type ClientId, type JobId, type SessionId } from '../
 import type { JsonObject } from '../../core/action.ts'
 import { encode } from '../../controller/state/documents.ts'
 import { cancelRun } from '../../controller/use-cases/cancel-run.ts'
+import { revokeClient } from '../../controller/use-cases/clients.ts'
 import { jobEvent } from '../../controller/use-cases/job-events.ts'
-import { patchJob, replaceJob, type JobFields } from '../../controller/use-cases/jobs.ts'
-import { replaceSession } from '../../controller/use-cases/sessions.ts'
-import { addJobToSession } from '../../controller/use-cases/sessions.ts'
+import { patchJob, removeJob, replaceJob, type JobFields } from '../../controller/use-cases/jobs.ts'
+import { addJobToSession, replaceSession } from '../../controller/use-cases/sessions.ts'
 import { startRun } from '../../controller/use-cases/start-run.ts'
 import { startSession } from '../../controller/use-cases/start-session.ts'
 import type { Chance } from './kernel/chance.ts'
@@ -41,7 +41,8 @@ export function nightOf(chance: Chance): Night {
 /** A schedule by every form that it can have. */
 function scheduleOf(chance: Chance, { zone }: Night, now: number): Pick<JobFields, 'schedule' | 'firn'> {
   const date = (at: number): string => isoOf(instant(at)).slice(0, 19)
-  switch (chance.whole(0, 6)) {
+  const soon = now + chance.whole(2, 40) * minuteMs
+  switch (chance.whole(0, 7)) {
     case 0:
     case 1:
       return { schedule: { schedule_interval: `${chance.whole(2, 20)} minutes` } }
@@ -49,7 +50,7 @@ function scheduleOf(chance: Chance, { zone }: Night, now: number): Pick<JobField
       return {
         schedule: {
           schedule_interval: `${chance.whole(5, 30)} minutes`,
-          schedule_start_date: date(now + chance.whole(2, 40) * minuteMs),
+          schedule_start_date: date(soon),
           ...(chance.happens(0.3) ? { schedule_end_date: date(now + chance.whole(60, 150) * minuteMs) } : {}),
         },
       }
@@ -66,6 +67,14 @@ function scheduleOf(chance: Chance, { zone }: Night, now: number): Pick<JobField
       }
     case 5:
       return { schedule: {}, firn: { pattern: `${chance.whole(0, 59)} * * * *`, timezone: zone } }
+    case 6:
+      return {
+        schedule: {
+          schedule_interval: 'continuous',
+          schedule_start_date: date(soon),
+          schedule_end_date: date(soon + 6 * minuteMs),
+        },
+      }
     default:
       return { schedule: { schedule_date: date(now + chance.whole(2, 90) * minuteMs) } }
   }
@@ -162,7 +171,7 @@ export class Scenario {
     const job = chance.pick(this.#jobs)
     const key = `key${++this.#keys}`
     const [session] = this.#sessions
-    switch (chance.whole(0, 7)) {
+    switch (chance.whole(0, 8)) {
       case 0:
       case 1:
         return user.stop(job, (context) => jobEvent(context, caller, job, 'stop'))
@@ -175,6 +184,8 @@ export class Scenario {
         return void user.ask(`run ${job} now`, (context) => startRun(context, caller, { job, key }))
       case 6:
         return this.#changeAtItsSlot(job)
+      case 7:
+        return this.#takeAway(job)
       default:
         if (session && chance.happens(0.5))
           return void user.ask(`start ${session}`, (context) => startSession(context, caller, session, { key }))
@@ -183,6 +194,16 @@ export class Scenario {
           if (open) await cancelRun(context, caller, open.value.id, 'a user wants it so')
         })
     }
+  }
+
+  /** Now and then somebody shuts a node out, or deletes a job. */
+  #takeAway(job: JobId): void {
+    const chance = this.#chance
+    const { caller } = this.#user
+    const { client } = chance.pick(this.#world.agents)
+    if (chance.happens(0.2))
+      void this.#user.ask(`shut ${client} out`, (context) => revokeClient(context, caller, client))
+    else if (chance.happens(0.3)) void this.#user.ask(`delete ${job}`, (context) => removeJob(context, caller, job))
   }
 
   /** A schedule is changed at the very moment at which it is due. */

@@ -36,7 +36,8 @@ export async function simulate(seed: number, tracer?: WorldOptions['tracer']): P
     habits: { workMs: chance.pick([20_000, 300_000, 900_000]), fails: chance.pick([0, 0.2]) },
     ...(tracer ? { tracer } : {}),
   })
-  const untilMs = chance.whole(60, 180) * minuteMs
+  const isOutage = chance.happens(0.02)
+  const untilMs = isOutage ? chance.between(24.5, 30) * 60 * minuteMs : chance.whole(60, 180) * minuteMs
   const user = new User(world)
   const history = new StoredHistory()
   const claims = new Claims(world, history, user.promises)
@@ -54,10 +55,11 @@ export async function simulate(seed: number, tracer?: WorldOptions['tracer']): P
   scenario.enrol()
   for (const server of world.servers) server.start()
   for (const agent of world.agents) agent.start()
-  scenario.make(chance.whole(1, 6), untilMs)
+  scenario.make(chance.whole(1, 6), Math.min(untilMs, 180 * minuteMs))
   const troubles = new Troubles(world)
   const everyMs = chance.pick([0, 30_000, 120_000, 600_000])
-  if (everyMs > 0) troubles.plan(minuteMs, untilMs, everyMs)
+  if (isOutage) troubles.planOutage(10 * minuteMs, untilMs - 10 * minuteMs)
+  else if (everyMs > 0) troubles.plan(minuteMs, untilMs, everyMs)
   lookNowAndThen(world, troubles, ends)
 
   const settled = (): void => {
