@@ -179,6 +179,16 @@ describe('when the disk is full', () => {
     await eventually(() => rig.journal.entries.some(({ type }) => type === 'outcome'))
   })
 
+  it('an armed attempt does not begin: a later process would not know that it ran, and it would run again', async () => {
+    await using rig = deskRig()
+    rig.desk.received({ type: 'order', order: heldOrder() })
+    await eventually(() => rig.of('accepted').length === 1)
+    rig.journal.full = true
+    go(rig, 5_000_000)
+    expect(await reportOf(rig)).toMatchObject({ end: 'interrupted', steps: [] })
+    expect(rig.exec.calls).toEqual([])
+  })
+
   it('a cancel of an unknown attempt is not answered: the answer would be a promise', async () => {
     await using rig = deskRig()
     rig.journal.full = true

@@ -221,7 +221,7 @@ export class Desk implements ServerLineHandler {
       this.#remove(seat)
       this.#close(seat)
       this.#beginMore()
-      return this.#refuse(order, { code: 'disk', text: "this node's journal cannot be written" }, false)
+      return this.#refuse(order, noJournal, false)
     } finally {
       if (seat.is === 'waiting') this.#accepting--
     }
@@ -253,8 +253,11 @@ export class Desk implements ServerLineHandler {
       const { run, attempt } = seat.order
       if (seat.is === 'waiting') seat.prepared = prepare(seat, this.#parts)
       seat.is = 'running'
-      // Before the first step, so that after a crash it counts as tried.
-      const begun = book.save({ type: 'begun', run, attempt, at: clock.now() })
+      // Before the first step, so that after a crash it counts as tried. What the disk does not have is not begun: a later
+      // process would take it for something that never ran, and the servers would have it run again.
+      const begun = book.save({ type: 'begun', run, attempt, at: clock.now() }).then((isKept) => {
+        if (!isKept) seat.stop({ end: 'interrupted', reason: noJournal })
+      })
       seat.prepared = Promise.all([seat.prepared, begun]).then(() => undefined)
       this.#work(seat)
     }
@@ -370,6 +373,8 @@ export class Desk implements ServerLineHandler {
     this.#parts.line()?.send(message)
   }
 }
+
+const noJournal: Reason = { code: 'disk', text: "this node's journal cannot be written" }
 
 const isAboutDatabase = (action: Action): boolean =>
   (action.do === 'backup' && action.instance !== undefined) ||
