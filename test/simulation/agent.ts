@@ -17,7 +17,7 @@ import type { Chance } from './kernel/chance.ts'
 import type { Host, Process } from './kernel/process.ts'
 import { Folder } from './ports/disk.ts'
 import { AgentLines } from './ports/lines.ts'
-import type { World } from './world.ts'
+import type { Surroundings } from './surroundings.ts'
 
 const policy: Policy = { paths: [], targets: [], repositories: [], commands: 'any' }
 const capacity = { parallel: 2, light: 4, queue: 10, limits: {} }
@@ -30,13 +30,13 @@ export class Agent {
   readonly disk: Folder
   readonly children: Children
   process: Process | undefined
-  readonly #world: World
+  readonly #world: Surroundings
   readonly #chance: Chance
   readonly #habits: Habits
   #starts = 0
   #drain: ((withinMs: number) => Promise<void>) | undefined
 
-  constructor(world: World, project: ProjectId, client: ClientId, habits: Habits) {
+  constructor(world: Surroundings, project: ProjectId, client: ClientId, habits: Habits) {
     this.#world = world
     this.#chance = world.chance.fork()
     this.#habits = habits
@@ -118,17 +118,36 @@ export class Agent {
     const realPaths = async () => new Map<string, string>()
     const asks = new Asks({ engines, policy, clock, engineDir, realPaths, signal })
     const desk = new Desk({
-      ...{ book, outbox, probes, engines, databases, announcer, publisher, clock, record, asks, policy, capacity },
+      ...{
+        book,
+        outbox,
+        probes,
+        engines,
+        databases,
+        announcer,
+        publisher,
+        clock,
+        record,
+        asks,
+        policy,
+        capacity,
+      },
       ...{ project, client, engineDir, realPaths },
       line: () => open.line,
       stallMs: 600_000,
-      about: { version: '0', hostname: client, os: 'simulated', incarnation: process.name, labels: { node: client } },
+      about: {
+        version: '0',
+        hostname: client,
+        os: 'simulated',
+        incarnation: process.name,
+        labels: { node: client },
+      },
       runLogs: {
         open: () => ({ write: () => undefined, [Symbol.dispose]: () => undefined }),
         async [Symbol.asyncDispose]() {},
       },
     })
-    open.line = new AgentLines(this.#world.exchange, process, this.#world.addresses(), {
+    open.line = new AgentLines(this.#world.exchange, process, this.#world.addresses, {
       hello: () => desk.hello(),
       welcomed: (server) => desk.welcomed(server),
       received: (message) => (message.type === 'renewed' ? undefined : desk.received(message)),

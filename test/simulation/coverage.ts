@@ -26,7 +26,7 @@ export function sawClaim(_: readonly unknown[], claim: Claim): void {
 const own = JSON.stringify(import.meta.url)
 
 /** The function tells what it was asked and what it answered. */
-function watched(file: string, name: string, teller: string): Swap {
+function watched(file: string, name: string, { name: teller }: (...told: never[]) => void): Swap {
   return {
     file,
     find: `export function ${name}(`,
@@ -44,8 +44,8 @@ function watched(file: string, name: string, teller: string): Swap {
 
 /** What makes the sources tell. */
 export const counting: readonly Swap[] = [
-  watched('core/run-machine.ts', 'advance', 'sawEvent'),
-  watched('controller/plan/schedule.ts', 'claimDue', 'sawClaim'),
+  watched('core/run-machine.ts', 'advance', sawEvent),
+  watched('controller/plan/schedule.ts', 'claimDue', sawClaim),
 ]
 
 const states = {
@@ -77,12 +77,23 @@ export function coverageOf({ events: met, claims }: typeof seen): string {
   const names = Object.keys(events)
   const cell = (state: string, event: string): number =>
     (met[`${state} ${event}`] ?? 0) + (met[`${state} ${event} =`] ?? 0)
-  const rows = Object.keys(states).map((state) => [state, ...names.map((event) => String(cell(state, event) || '.'))])
+  const rows = Object.keys(states).map((state) => [
+    state,
+    ...names.map((event) => String(cell(state, event) || '.')),
+  ])
   const pairs = names.length * Object.keys(states).length
   const hit = rows.reduce((sum, [, ...cells]) => sum + cells.filter((text) => text !== '.').length, 0)
-  const table = [['', ...names], ...rows].map((row) => row.map((text, at) => (at === 0 ? text.padEnd(10) : text.padStart(9))).join(''))
-  const claimed = Object.entries(claims).toSorted(([, a], [, b]) => b - a).map(([name, times]) => `${name} ${times}`)
-  return [`run machine: ${hit} of ${pairs} pairs of state and event`, ...table, `schedule claims: ${claimed.join(', ')}`].join('\n')
+  const table = [['', ...names], ...rows].map((row) =>
+    row.map((text, at) => (at === 0 ? text.padEnd(10) : text.padStart(9))).join(''),
+  )
+  const claimed = Object.entries(claims)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, times]) => `${name} ${times}`)
+  return [
+    `run machine: ${hit} of ${pairs} pairs of state and event`,
+    ...table,
+    `schedule claims: ${claimed.join(', ')}`,
+  ].join('\n')
 }
 
 export function addTo(sum: Counts, more: Counts): void {

@@ -8,12 +8,16 @@ import type { Server } from './server.ts'
 import type { World } from './world.ts'
 
 /** What may go wrong, by name, and how long it lasts. */
-type Fault = (world: World, chance: Chance) => { readonly what: string; readonly forMs: number; readonly mend: () => void }
+type Fault = (
+  world: World,
+  chance: Chance,
+) => { readonly what: string; readonly forMs: number; readonly mend: () => void }
 
 const nothing = (): void => {}
 
 /** A lease lasts 5 s: pauses of up to three of them, and longer. */
-const pauseMs = (chance: Chance): number => chance.pick([2_000, 6_000, 16_000, 40_000]) * chance.between(0.5, 1.1)
+const pauseMs = (chance: Chance): number =>
+  chance.pick([2_000, 6_000, 16_000, 40_000]) * chance.between(0.5, 1.1)
 
 function paused(process: Process | undefined, world: World, chance: Chance, what: string) {
   if (!process) return { what: 'nothing', forMs: 0, mend: nothing }
@@ -64,7 +68,8 @@ function stepped(host: Host, world: World, chance: Chance, isServer: boolean) {
   }
 }
 
-const backAfter = (chance: Chance): number => chance.pick([500, 5_000, 40_000, 240_000]) * chance.between(0.5, 1.5)
+const backAfter = (chance: Chance): number =>
+  chance.pick([500, 5_000, 40_000, 240_000]) * chance.between(0.5, 1.5)
 
 function killed(server: Server, chance: Chance) {
   server.kill()
@@ -74,7 +79,11 @@ function killed(server: Server, chance: Chance) {
 /** A node that its administrator stops: it ends what it has in the time it is given. */
 function stopped(agent: Agent, chance: Chance) {
   agent.stop(chance.pick([0, 5_000, 60_000]))
-  return { what: `stops the agent on ${agent.host.name} in good order`, forMs: 130_000, mend: () => agent.start() }
+  return {
+    what: `stops the agent on ${agent.host.name} in good order`,
+    forMs: 130_000,
+    mend: () => agent.start(),
+  }
 }
 
 function agentDown(agent: Agent, chance: Chance) {
@@ -93,7 +102,11 @@ const faults: Readonly<Record<string, Fault>> = {
   replaceServer: ({ servers }, chance) => {
     const server = chance.pick(servers)
     server.drain()
-    return { what: `drains ${server.host.name}`, forMs: chance.between(21_000, 60_000), mend: () => server.start() }
+    return {
+      what: `drains ${server.host.name}`,
+      forMs: chance.between(21_000, 60_000),
+      mend: () => server.start(),
+    }
   },
   pauseServer: (world, chance) => {
     const server = chance.pick(world.servers)
@@ -120,10 +133,11 @@ const faults: Readonly<Record<string, Fault>> = {
   cutStore: (world, chance) => cut(world, chance, chance.pick(world.servers).host.name, storeHost),
   cutBroker: (world, chance) =>
     cut(world, chance, chance.pick([...world.servers, ...world.agents]).host.name, brokerHost),
-  cutLine: (world, chance) => cut(world, chance, chance.pick(world.servers).host.name, chance.pick(world.agents).host.name),
+  cutLine: (world, chance) =>
+    cut(world, chance, chance.pick(world.servers).host.name, chance.pick(world.agents).host.name),
   loneAgent: (world, chance) => {
     const { name } = chance.pick(world.agents).host
-    const others = world.addresses()
+    const others = world.addresses
     for (const other of others) {
       world.network.cut(name, other)
       world.network.cut(other, name)
@@ -222,7 +236,10 @@ export class Troubles {
     timeline.at(from, () => {
       this.calmSince = undefined
       agent.losePower()
-      this.#world.trace('world', `takes the power of ${agent.host.name}, and soon all servers, for a day and more`)
+      this.#world.trace(
+        'world',
+        `takes the power of ${agent.host.name}, and soon all servers, for a day and more`,
+      )
     })
     timeline.at(from + this.#chance.between(1_000, 300_000), () => {
       for (const server of servers) server.kill()

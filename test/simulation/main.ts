@@ -46,7 +46,9 @@ function noticingRejections(seed: () => number): void {
 async function replay(seed: number): Promise<boolean> {
   const { simulate } = await load()
   noticingRejections(() => seed)
-  const { violation, ...rest } = await simulate(seed, (at, who, what) => console.log(`${at}  ${who.padEnd(9)} ${what}`))
+  const { violation, ...rest } = await simulate(seed, (at, who, what) =>
+    console.log(`${at}  ${who.padEnd(9)} ${what}`),
+  )
   console.log(rest)
   if (violation) console.log(`VIOLATION ${violation.message}`)
   return violation === undefined
@@ -58,7 +60,9 @@ async function work(from: number, count: number, step: number): Promise<void> {
   noticingRejections(() => now)
   for (let n = 0; n < count; n++, now += step) {
     const { violation, ...rest } = await simulate(now)
-    console.log(JSON.stringify({ ...rest, ...(violation ? { violation: violation.message } : {}) } satisfies Told))
+    console.log(
+      JSON.stringify({ ...rest, ...(violation ? { violation: violation.message } : {}) } satisfies Told),
+    )
   }
   console.log(JSON.stringify({ seen }))
 }

@@ -17,7 +17,11 @@ export const mutants = {
       find: 'if (state.attempts.has(attemptKey(order.run, order.attempt))) return',
       replace: 'if (state.attempts.size < 0) return',
     },
-    { file: 'agent/work/admit.ts', find: 'if (mark && mark.attempt >= order.attempt) return', replace: 'if (!mark && mark) return' },
+    {
+      file: 'agent/work/admit.ts',
+      find: 'if (mark && mark.attempt >= order.attempt) return',
+      replace: 'if (!mark && mark) return',
+    },
     { file: 'agent/work/admit.ts', find: 'order.epoch < situation.state.epoch', replace: 'order.epoch < 0' },
   ],
   /** A run's id is made of the moment at which it is started, not of the slot that it is for. */

@@ -62,7 +62,10 @@ function scheduleOf(chance: Chance, { zone }: Night, now: number): Pick<JobField
     case 4:
       // A wall clock's own time, right where it is turned forward or back.
       return {
-        schedule: { schedule_hour: `${chance.whole(1, 3)}`, schedule_minute: `${chance.pick([0, 15, 30, 45])}` },
+        schedule: {
+          schedule_hour: `${chance.whole(1, 3)}`,
+          schedule_minute: `${chance.pick([0, 15, 30, 45])}`,
+        },
         firn: { timezone: zone },
       }
     case 5:
@@ -110,7 +113,14 @@ export class Scenario {
   #client(id: ClientId, now: number): Client {
     const at = instant(now)
     return {
-      ...{ id, project: this.#world.project, user: this.#user.caller.user, hostname: id, description: '', uuid: id },
+      ...{
+        id,
+        project: this.#world.project,
+        user: this.#user.caller.user,
+        hostname: id,
+        description: '',
+        uuid: id,
+      },
       ...{ enrolled: { at, fingerprint: id }, labels: {}, line: { is: 'never' }, createdAt: at },
     }
   }
@@ -124,7 +134,8 @@ export class Scenario {
       const at = chance.happens(0.7) ? chance.between(2_000, 30_000) : chance.between(2_000, until / 2)
       timeline.at(at, () => this.#makeJob(id))
     }
-    if (chance.happens(0.5)) timeline.at(chance.between(40_000, 90_000), () => void this.#makeSession(sessionId('ses1')))
+    if (chance.happens(0.5))
+      timeline.at(chance.between(40_000, 90_000), () => void this.#makeSession(sessionId('ses1')))
     for (let n = chance.whole(0, 12); n > 0; n--)
       timeline.at(chance.between(60_000, until), () => this.#request())
   }
@@ -137,10 +148,16 @@ export class Scenario {
     const fields: JobFields = {
       ...(everywhere ? {} : { client: chance.pick(agents).client }),
       ...schedule,
-      ...(everywhere ? { firn: { ...schedule.firn, client_selector: { node: chance.pick(agents).client } } } : {}),
+      ...(everywhere
+        ? { firn: { ...schedule.firn, client_selector: { node: chance.pick(agents).client } } }
+        : {}),
       actions: [
         {
-          ...{ maxRetries: chance.pick([0, 0, 1, 2]), maxRetriesIntervalS: chance.whole(0, 90), mandatory: false },
+          ...{
+            maxRetries: chance.pick([0, 0, 1, 2]),
+            maxRetriesIntervalS: chance.whole(0, 90),
+            mandatory: false,
+          },
           freezer: { action: 'exec', command: ['true'] },
         },
       ],
@@ -157,7 +174,8 @@ export class Scenario {
     const schedule: JsonObject = { schedule_interval: `${chance.whole(5, 25)} minutes` }
     const firn: JsonObject = { missing: chance.pick(['abort', 'degrade']) }
     const fields = { holdOffS: chance.pick([0, 30, 400]), schedule, firn }
-    if (!(await this.#user.ask(`make ${id}`, (context) => replaceSession(context, caller, id, fields)))) return
+    if (!(await this.#user.ask(`make ${id}`, (context) => replaceSession(context, caller, id, fields))))
+      return
     this.#sessions.push(id)
     for (const job of this.#jobs.slice(0, chance.whole(1, 3)))
       await this.#user.ask(`${job} joins ${id}`, (context) => addJobToSession(context, caller, id, job))
@@ -188,7 +206,9 @@ export class Scenario {
         return this.#takeAway(job)
       default:
         if (session && chance.happens(0.5))
-          return void user.ask(`start ${session}`, (context) => startSession(context, caller, session, { key }))
+          return void user.ask(`start ${session}`, (context) =>
+            startSession(context, caller, session, { key }),
+          )
         return void user.ask('cancel a run', async (context) => {
           const open = [...context.state.where('run', 'open', '*')][0]
           if (open) await cancelRun(context, caller, open.value.id, 'a user wants it so')
@@ -203,14 +223,18 @@ export class Scenario {
     const { client } = chance.pick(this.#world.agents)
     if (chance.happens(0.2))
       void this.#user.ask(`shut ${client} out`, (context) => revokeClient(context, caller, client))
-    else if (chance.happens(0.3)) void this.#user.ask(`delete ${job}`, (context) => removeJob(context, caller, job))
+    else if (chance.happens(0.3))
+      void this.#user.ask(`delete ${job}`, (context) => removeJob(context, caller, job))
   }
 
   /** A schedule is changed at the very moment at which it is due. */
   #changeAtItsSlot(job: JobId): void {
     const { timeline, now } = this.#world
     const next = this.next(job)
-    const at = next === undefined ? timeline.now : timeline.now + Math.max(0, next - now) + this.#chance.between(-50, 50)
+    const at =
+      next === undefined
+        ? timeline.now
+        : timeline.now + Math.max(0, next - now) + this.#chance.between(-50, 50)
     const fields = scheduleOf(this.#chance, this.#night, now)
     timeline.at(at, () => {
       const { caller } = this.#user

@@ -13,7 +13,7 @@ import type { Chance } from './kernel/chance.ts'
 import type { Host, Process } from './kernel/process.ts'
 import { ServerLines } from './ports/lines.ts'
 import type { Membership } from './ports/store.ts'
-import type { World } from './world.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** Reports handled together, as controller/start.ts has it. */
 const reportsAtOnce = 256
@@ -30,12 +30,12 @@ export class Server {
   readonly host: Host
   process: Process | undefined
   serving: Serving | undefined
-  readonly #world: World
+  readonly #world: Surroundings
   readonly #chance: Chance
   #starts = 0
   #stop: (() => Promise<void>) | undefined
 
-  constructor(world: World, name: string) {
+  constructor(world: Surroundings, name: string) {
     this.#world = world
     this.#chance = world.chance.fork()
     this.host = world.hostNamed(name)

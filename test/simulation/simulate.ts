@@ -7,7 +7,8 @@ import { Troubles } from './faults.ts'
 import { Chance } from './kernel/chance.ts'
 import { nightOf, Scenario } from './scenario.ts'
 import { User } from './user.ts'
-import { World, type Violation, type WorldOptions } from './world.ts'
+import type { Violation } from './surroundings.ts'
+import { World, type WorldOptions } from './world.ts'
 
 const minuteMs = 60_000
 

@@ -24,10 +24,13 @@ export function swapping(swaps: readonly Swap[]): void {
       const own = url.startsWith('file:') ? path.relative(root, fileURLToPath(url)) : ''
       const wanted = swaps.filter(({ file }) => file === own)
       if (wanted.length === 0) return loaded
-      return { ...loaded, source: wanted.reduce(swapped, String(loaded.source)) }
+      return { ...loaded, source: wanted.reduce(swapped, textOf(loaded.source)) }
     },
   })
 }
+
+const textOf = (source: unknown): string =>
+  typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString('utf8')
 
 function swapped(text: string, { file, find, replace }: Swap): string {
   const parts = text.split(find)

@@ -38,7 +38,11 @@ export class User {
    * Asks until a server answers. Resolves with whether one did; `lost` is told of each try that nobody answered, for it may
    * still be done. A request that is refused is answered.
    */
-  async ask(what: string, work: (context: Context) => Promise<unknown>, lost: () => void = () => {}): Promise<boolean> {
+  async ask(
+    what: string,
+    work: (context: Context) => Promise<unknown>,
+    lost: () => void = () => {},
+  ): Promise<boolean> {
     for (let tries = 0; tries < triesMax; tries++) {
       const outcome = await this.#try(what, work)
       if (outcome === 'done') return true

@@ -1,6 +1,6 @@
 import type { Job } from '../../../core/job.ts'
 import type { World } from '../world.ts'
-import { iso } from './claims.ts'
+import { iso } from './words.ts'
 
 /**
  * Slots as a clock on a wall would have them: what Intl says of an instant is held against the fields of the schedule. It shares no
@@ -31,9 +31,15 @@ export class Calendar {
     const before = this.#local(zone, slot - 1)
     const skipped = before.minutes < wanted && local.minutes > wanted
     if (local.seconds !== 0 || (local.minutes !== wanted && !skipped))
-      this.#world.violated('a slot is when the wall clock says so', `${name} at ${iso(slot)}, ${wanted} min in ${zone}`)
+      this.#world.violated(
+        'a slot is when the wall clock says so',
+        `${name} at ${iso(slot)}, ${wanted} min in ${zone}`,
+      )
     if (this.#days.get(name) === local.day)
-      this.#world.violated('a daily slot comes once a day', `${name} at ${iso(slot)} again on ${local.day} in ${zone}`)
+      this.#world.violated(
+        'a daily slot comes once a day',
+        `${name} at ${iso(slot)} again on ${local.day} in ${zone}`,
+      )
     this.#days.set(name, local.day)
   }
 
@@ -42,10 +48,16 @@ export class Calendar {
     const step = /^\*\/(\d+)$/.exec(field)?.[1]
     const fits = step === undefined ? minutes % 60 === Number(field) : (minutes % 60) % Number(step) === 0
     if (!fits || seconds !== 0)
-      this.#world.violated('a slot is when the wall clock says so', `${name} at ${iso(slot)}, "${field}" in ${zone}`)
+      this.#world.violated(
+        'a slot is when the wall clock says so',
+        `${name} at ${iso(slot)}, "${field}" in ${zone}`,
+      )
   }
 
-  #local(zone: string, at: number): { readonly day: string; readonly minutes: number; readonly seconds: number } {
+  #local(
+    zone: string,
+    at: number,
+  ): { readonly day: string; readonly minutes: number; readonly seconds: number } {
     let format = this.#formats.get(zone)
     if (!format) {
       const two = '2-digit'

@@ -1,16 +1,20 @@
+import { later, type Instant } from '../../../core/clock.ts'
 import { slotAt } from '../../../core/ids.ts'
 import type { Job, Plan, Session } from '../../../core/job.ts'
 import type { Run } from '../../../core/run.ts'
+import { nextTick } from '../../../controller/plan/calendar.ts'
+import { triggerIn } from '../../../controller/plan/schedule.ts'
 import type { Promises } from '../user.ts'
 import type { World } from '../world.ts'
 import { Calendar } from './calendar.ts'
+import { iso } from './words.ts'
 import type { StoredHistory, Turn, Turns } from './history.ts'
 
 /** A slot that fell due, and what the stored state says of it. */
 export interface Slotted {
   readonly of: string
   readonly slot: number
-  /** `run`, `set`, or why not. */
+  /** `run`, `set`, why not, or `passed over` by the claim of a later one. */
   readonly became: string
 }
 
@@ -40,18 +44,25 @@ export class Claims {
     const [was, is] = [before.plan, after.plan]
     const name = `${'actions' in after ? 'job' : 'session'} ${after.id}`
     if (was.claimed !== undefined && (is.claimed ?? -1) < was.claimed)
-      this.#world.violated('what was claimed stays claimed', `${name}: ${was.claimed}, then ${String(is.claimed)}`)
+      this.#world.violated(
+        'what was claimed stays claimed',
+        `${name}: ${was.claimed}, then ${String(is.claimed)}`,
+      )
     if (is.generation < was.generation) this.#world.violated('generations grow', name)
     if (is.generation !== was.generation) {
       // Only users change schedules, and they are no leaders.
       if (turns.step.transaction?.epoch !== undefined)
-        this.#world.violated('only users change schedules', `${name} got generation ${is.generation} from a leader`)
+        this.#world.violated(
+          'only users change schedules',
+          `${name} got generation ${is.generation} from a leader`,
+        )
       return this.#settle(name, was, is)
     }
     if (was.next !== undefined && is.next !== undefined && is.next < was.next)
       this.#world.violated('next never moves back', `${name}: ${iso(was.next)}, then ${iso(is.next)}`)
     if (is.claimed !== was.claimed) this.#claimed(name, before, after, turns)
-    else if (is.left !== was.left) this.#world.violated('counts conserve', `${name}: ${was.left}, then ${is.left}`)
+    else if (is.left !== was.left)
+      this.#world.violated('counts conserve', `${name}: ${was.left}, then ${is.left}`)
   }
 
   #claimed(name: string, before: Job | Session, after: Job | Session, { step, runs, sets }: Turns): void {
@@ -59,7 +70,8 @@ export class Claims {
     const slot = is.claimed ?? 0
     if (step.transaction?.epoch === undefined)
       this.#world.violated('a claim is fenced', `${name} claimed ${iso(slot)} without an epoch`)
-    if (before.wanted !== 'active') this.#world.violated('only active schedules fire', `${name} at ${iso(slot)}`)
+    if (before.wanted !== 'active')
+      this.#world.violated('only active schedules fire', `${name} at ${iso(slot)}`)
     if (was.next === undefined || slot < was.next)
       this.#world.violated('no claim before it is due', `${name}: ${iso(slot)}, next was ${iso(was.next)}`)
     this.#notEarly(name, slot, step.by?.clock.now())
@@ -67,7 +79,9 @@ export class Claims {
     const isStart =
       'actions' in after
         ? runs.some(({ after: run }) => isOf(run, after, slot)) || this.#hasRun(after, slot)
-        : sets.some(({ before: old, after: set }) => !old && set?.slot === slotAt(slot) && set.session === after.id)
+        : sets.some(
+            ({ before: old, after: set }) => !old && set?.slot === slotAt(slot) && set.session === after.id,
+          )
     const why = is.skipped?.slot === slot ? is.skipped.reason : undefined
     if (isStart === (why !== undefined))
       this.#world.violated(
@@ -78,6 +92,8 @@ export class Claims {
     if (is.left !== expected)
       this.#world.violated('counts conserve', `${name} at ${iso(slot)}: ${was.left}, then ${is.left}`)
     this.#settle(name, was, is)
+    for (const passed of slotsBetween(before, was.next ?? (slot as Instant), slot))
+      this.slots.push({ of: after.id, slot: passed, became: 'passed over' })
     this.slots.push({ of: after.id, slot, became: why ?? ('actions' in after ? 'run' : 'set') })
     this.#world.trace('store', `${name} claimed ${iso(slot)}: ${why ?? 'started'}, next ${iso(is.next)}`)
   }
@@ -85,7 +101,10 @@ export class Claims {
   /** Nothing is left to fire when the count is used up. */
   #settle(name: string, _was: Plan, is: Plan): void {
     if (is.left !== undefined && (is.left < 0 || (is.left === 0 && is.next !== undefined)))
-      this.#world.violated('counts conserve', `${name} has ${is.left} left and fires again at ${iso(is.next)}`)
+      this.#world.violated(
+        'counts conserve',
+        `${name} has ${is.left} left and fires again at ${iso(is.next)}`,
+      )
   }
 
   #hasRun(job: Job, slot: number): boolean {
@@ -111,8 +130,21 @@ export class Claims {
   }
 }
 
+/** Slots that were due before the one that was claimed: a claim passes over them. */
+function slotsBetween({ schedule, firn }: Job | Session, first: Instant, claimed: number): Instant[] {
+  const trigger = triggerIn(schedule, firn)
+  const slots: Instant[] = []
+  if (trigger.is === 'interval')
+    for (let slot = first; slot < claimed; slot = later(slot, trigger.everyMs)) slots.push(slot)
+  if (trigger.is === 'cron')
+    for (
+      let slot: Instant | undefined = first;
+      slot !== undefined && slot < claimed;
+      slot = nextTick(trigger, slot)
+    )
+      slots.push(slot)
+  return slots
+}
+
 const isOf = (run: Run | undefined, job: Job, slot: number): boolean =>
   run?.job === job.id && run.slot === slotAt(slot)
-
-export const iso = (at: number | undefined): string =>
-  at === undefined ? 'none' : new Date(at).toISOString().slice(5, 23)

@@ -1,5 +1,5 @@
 import type { World } from '../world.ts'
-import { iso } from './claims.ts'
+import { iso } from './words.ts'
 import type { StoredHistory } from './history.ts'
 
 /** In a world without trouble a slot that is due is claimed within this: a lease, an election, and a look. Milliseconds. */
@@ -24,7 +24,10 @@ export class Ends {
         this.#world.violated('a due slot is claimed', `${id}: ${iso(plan.next)} at ${iso(slowest)}`)
     for (const { id, state } of this.#history.runs.values())
       if (state.is !== 'finished' && state.by < slowest - claimedWithinMs)
-        this.#world.violated('every deadline is kept', `run ${id} at ${iso(slowest)}: ${JSON.stringify(state)}`)
+        this.#world.violated(
+          'every deadline is kept',
+          `run ${id} at ${iso(slowest)}: ${JSON.stringify(state)}`,
+        )
   }
 
   /** A continuous job is due as soon as its last run has ended. */

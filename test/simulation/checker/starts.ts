@@ -1,7 +1,7 @@
 import type { Execution } from '../evidence.ts'
 import type { World } from '../world.ts'
 import type { StoredHistory } from './history.ts'
-import { iso } from './claims.ts'
+import { iso } from './words.ts'
 
 /** What the nodes may have seen: each attempt once, none beside another of its slot, none without need. */
 export class Starts {
@@ -23,14 +23,20 @@ export class Starts {
     const stored = this.#history.everMade.get(run)
     if (!stored) return this.#world.violated('nothing starts that is not stored', name)
     if (others.some((other) => other.run !== run))
-      this.#world.violated('one run for each slot', `${name}: ${others.map((other) => other.run).join()}, ${run}`)
+      this.#world.violated(
+        'one run for each slot',
+        `${name}: ${others.map((other) => other.run).join()}, ${run}`,
+      )
     if (others.some((other) => other.attempt >= attempt))
       this.#world.violated('an attempt starts once', `${name}, attempt ${attempt}`)
     if (others.some((other) => other.until === undefined))
       this.#world.violated('attempts never overlap', `${name}, attempt ${attempt}`)
     const triesMax = 1 + (stored.tasks[0]?.maxRetries ?? 0)
     if (others.length >= triesMax)
-      this.#world.violated('at most one start, and its retries', `${name}: ${others.length + 1} of ${triesMax}`)
+      this.#world.violated(
+        'at most one start, and its retries',
+        `${name}: ${others.length + 1} of ${triesMax}`,
+      )
     if (stored.state.is === 'finished' && stored.state.result === 'aborted')
       this.#world.violated('what was aborted does not start', `${name}, attempt ${attempt}`)
     this.#notEarly(name, slot)

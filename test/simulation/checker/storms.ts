@@ -23,7 +23,10 @@ export class Storms {
       const count = (this.#writes.get(name) ?? 0) + 1
       this.#writes.set(name, count)
       if (count > writesMax)
-        this.#world.violated('nobody fights over a document', `${name}: ${count} writes in a second, last by ${by?.name}`)
+        this.#world.violated(
+          'nobody fights over a document',
+          `${name}: ${count} writes in a second, last by ${by?.name}`,
+        )
     }
   }
 }

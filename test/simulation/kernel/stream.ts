@@ -56,7 +56,10 @@ export class Streams {
       ...{ process, hearer: hearer as Hearer<unknown>, isOpen: true },
       ...{ deafSince: undefined, incoming: [], inFlight: false },
     })
-    const sides = [sideOf(a.process, a.hearer as Hearer<never>), sideOf(b.process, b.hearer as Hearer<never>)] as const
+    const sides = [
+      sideOf(a.process, a.hearer as Hearer<never>),
+      sideOf(b.process, b.hearer as Hearer<never>),
+    ] as const
     this.#open.add(sides)
     for (const [own, other] of [sides, [sides[1], sides[0]] as const])
       own.process.onEnd(() => this.#gone(sides, own, other))
@@ -105,8 +108,10 @@ export class Streams {
       const { process } = own
       if (!other.isOpen) return
       // Sent by a process that was stopped just before, or on a way that is cut: it is sent again when that is over.
-      if (process.isPaused && process.holdsBack) return process.act(() => void this.#network.timeline.after(0, land))
-      if (this.#network.isCut(process.host.name, other.process.host.name)) return void (other.inFlight = false)
+      if (process.isPaused && process.holdsBack)
+        return process.act(() => void this.#network.timeline.after(0, land))
+      if (this.#network.isCut(process.host.name, other.process.host.name))
+        return void (other.inFlight = false)
       const message = other.incoming.shift()
       other.inFlight = false
       other.process.act(() => {
@@ -121,7 +126,9 @@ export class Streams {
   #gone(sides: readonly [Side, Side], own: Side, other: Side): void {
     if (!own.isOpen) return
     this.#shut(sides, own)
-    this.#network.carry(own.process.host.name, other.process.host.name, () => this.#hangUp(sides, other, 'lost'))
+    this.#network.carry(own.process.host.name, other.process.host.name, () =>
+      this.#hangUp(sides, other, 'lost'),
+    )
   }
 
   #hangUp(sides: readonly [Side, Side], side: Side, why: 'lost' | 'silent'): void {
@@ -151,7 +158,8 @@ export class Streams {
     if (!own.isOpen) return
     const { timeline, chance } = this.#network
     const from = other.process
-    const hears = from.isRunning && other.isOpen && !this.#network.isCut(from.host.name, own.process.host.name)
+    const hears =
+      from.isRunning && other.isOpen && !this.#network.isCut(from.host.name, own.process.host.name)
     if (hears) {
       own.deafSince = undefined
       return this.#fly(other, own)

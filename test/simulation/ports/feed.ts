@@ -53,7 +53,10 @@ export class Broker {
     handle: ReportHandler,
     atOnce: number,
   ): { readonly feed: ReportFeed; readonly events: EventSink; readonly source: EventSource } {
-    const member = this.#hub.server({ handle: (delivery) => this.#handOver(process, () => handle(delivery)), atOnce })
+    const member = this.#hub.server({
+      handle: (delivery) => this.#handOver(process, () => handle(delivery)),
+      atOnce,
+    })
     process.onEnd(() => member.crash())
     return member
   }

@@ -278,7 +278,12 @@ export class AgentLines implements ServerLine {
     this.#dialled = undefined
     this.#open = undefined
     const { clock } = this.#process
-    const pause = backoffMs(++this.#failures, defaultTimes.backoffMs, defaultTimes.backoffMaxMs, clock.random())
+    const pause = backoffMs(
+      ++this.#failures,
+      defaultTimes.backoffMs,
+      defaultTimes.backoffMaxMs,
+      clock.random(),
+    )
     void clock.sleep(pause).then(() => this.#dial())
   }
 }

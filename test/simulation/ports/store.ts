@@ -132,7 +132,10 @@ export class Store {
   reaches(process: Process): { readonly there: boolean; readonly back: boolean } {
     const up = process.isRunning && !this.#down
     const host = process.host.name
-    return { there: up && !this.network.isCut(host, storeHost), back: up && !this.network.isCut(storeHost, host) }
+    return {
+      there: up && !this.network.isCut(host, storeHost),
+      back: up && !this.network.isCut(storeHost, host),
+    }
   }
 
   #look(): void {
@@ -352,7 +355,9 @@ class Candidate implements Leadership {
   }
 
   epoch(): Epoch | undefined {
-    return this.#won && this.#won.lease === this.#member.lease && this.#won.lease.holds ? this.#won.epoch : undefined
+    return this.#won && this.#won.lease === this.#member.lease && this.#won.lease.holds
+      ? this.#won.epoch
+      : undefined
   }
 
   highest(): Epoch {
@@ -392,21 +397,23 @@ class Candidate implements Leadership {
     if (this.#asking || this.#isDisposed) return
     this.#asking = true
     const { lease, process } = this.#member
-    this.#store.call(process, () => this.#store.elect(lease)).then(
-      (answer) => {
-        this.#asking = false
-        this.#won = answer.own ? { epoch: answer.epoch, lease } : undefined
-        if (answer.epoch > this.#highest) this.#highest = answer.epoch
-        this.#tell()
-      },
-      (error: unknown) => {
-        this.#asking = false
-        if (!isFault(error)) throw error
-        void process.clock
-          .sleep(this.#store.chance.between(campaignMs.min, campaignMs.max))
-          .then(() => this.campaign())
-      },
-    )
+    this.#store
+      .call(process, () => this.#store.elect(lease))
+      .then(
+        (answer) => {
+          this.#asking = false
+          this.#won = answer.own ? { epoch: answer.epoch, lease } : undefined
+          if (answer.epoch > this.#highest) this.#highest = answer.epoch
+          this.#tell()
+        },
+        (error: unknown) => {
+          this.#asking = false
+          if (!isFault(error)) throw error
+          void process.clock
+            .sleep(this.#store.chance.between(campaignMs.min, campaignMs.max))
+            .then(() => this.campaign())
+        },
+      )
   }
 
   #tell(): void {
