@@ -41,7 +41,8 @@ export class Clients {
       if (!isEnrolled(stored?.value))
         this.#options.lines.line(project, id)?.close('its client may not connect any more')
       const line = this.#options.lines.line(project, id)
-      if (line && stored && this.#isSuperseded(line, stored.value))
+      if (line && stored && this.#isWritten(stored.value)) this.#written.add(line)
+      else if (line && stored && this.#isSuperseded(line, stored.value))
         line.close('its client has a newer line at another server')
       const wanted = stored && this.#wanted(stored.value)
       if (!stored || !wanted) return undefined
@@ -52,6 +53,12 @@ export class Clients {
       if (line) this.#written.add(line)
       return undefined
     })
+  }
+
+  /** Whether the document tells of the line that ends here. */
+  #isWritten({ project, id, line }: Client): boolean {
+    const { lines, server } = this.#options
+    return line.is === 'up' && line.server === server && line.since === lines.since(project, id)
   }
 
   /**
@@ -76,11 +83,7 @@ export class Clients {
       const since = lines.since(client.project, client.id) ?? context.clock.now()
       const line: Line = { is: 'up', server, since }
       const templates = announcements.templatesOf(here)
-      const known =
-        client.line.is === 'up' &&
-        client.line.server === server &&
-        client.line.since === since &&
-        isSame(client.agent?.templates ?? [], templates)
+      const known = this.#isWritten(client) && isSame(client.agent?.templates ?? [], templates)
       const agent = agentOf(here.hello, templates)
       return known ? undefined : { ...client, line, agent, labels: here.hello.labels }
     }

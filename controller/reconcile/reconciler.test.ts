@@ -12,6 +12,7 @@ import {
   type ServerId,
 } from '../../core/ids.ts'
 import type { Client } from '../../core/catalogue.ts'
+import type { Hello } from '../../core/link.ts'
 import type { Job, Session } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
@@ -331,6 +332,48 @@ describe('several servers', () => {
     await second.whenState(id, 'finished')
     await eventually(() => agent.committed.includes(`${id}.1`))
     expect(agent.started).toEqual([`${id}.1`])
+  })
+})
+
+describe('a client whose old line is not known to be dead', () => {
+  /** A line that nobody reads at the other end. */
+  function lineTo(server: Server, hello: Hello) {
+    const line = {
+      ...{ project, client: hello.client, hello, fingerprint: 'f', closed: 0, send: () => true },
+      close() {
+        line.closed++
+        server.reconciler.lineClosed(line)
+      },
+    }
+    return line
+  }
+
+  it('keeps the newer one; the server of the older lets go of it, and they do not fight', async () => {
+    const { store, server, agent } = await world()
+    const second = new Server(store, 's2')
+    open.push(second)
+    await eventually(() => second.state.loaded)
+    for (const id of ['s1', 's2'] as ServerId[])
+      await server.state.commit({
+        requires: [],
+        puts: [
+          put('server', '', id, { id, agents: id, http: id, version: '0', startedAt: systemClock.now() }),
+        ],
+      })
+    const lineAt = (at: string) => () => {
+      const stored = server.state.get('client', project, 'n1')?.value.line
+      return stored?.is === 'up' && stored.server === at
+    }
+    agent.connect(server.reconciler)
+    const { hello } = server.lines.line(project, clientId('n1'))!
+    agent.disconnect()
+    const [old, young] = [lineTo(server, hello), lineTo(second, hello)]
+    server.reconciler.lineOpened(old)
+    await eventually(lineAt('s1'))
+    second.reconciler.lineOpened(young)
+    await eventually(() => old.closed === 1)
+    await eventually(lineAt('s2'))
+    expect(young.closed).toBe(0)
   })
 })
 
