@@ -252,11 +252,11 @@ class Member implements Membership {
     this.#deliver()
   }
 
+  /** A watch loses nothing: what cannot be told now is learnt when the way is open again. */
   leaderGone(): void {
-    if (this.#isCutOff) return // learnt when it is back
-    this.#store.network.carry(storeHost, this.process.host.name, () =>
-      this.process.act(() => this.#candidate.leaderGone()),
-    )
+    if (this.#isCutOff) return
+    const { network } = this.#store
+    network.timeline.after(network.latency(), () => this.process.act(() => this.#candidate.leaderGone()))
   }
 
   /** Who can reach whom has changed, perhaps. */
@@ -346,6 +346,8 @@ class Candidate implements Leadership {
   #highest = epoch(0)
   #told: { readonly own: Epoch | undefined; readonly highest: Epoch } = { own: undefined, highest: epoch(0) }
   #asking = false
+  /** Something happened while it asked. */
+  #again = false
   #isDisposed = false
 
   constructor(store: Store, member: Member) {
@@ -394,8 +396,10 @@ class Candidate implements Leadership {
   }
 
   campaign(): void {
+    if (this.#asking) this.#again = true
     if (this.#asking || this.#isDisposed) return
     this.#asking = true
+    this.#again = false
     const { lease, process } = this.#member
     this.#store
       .call(process, () => this.#store.elect(lease))
@@ -405,6 +409,7 @@ class Candidate implements Leadership {
           this.#won = answer.own ? { epoch: answer.epoch, lease } : undefined
           if (answer.epoch > this.#highest) this.#highest = answer.epoch
           this.#tell()
+          if (this.#again) this.campaign()
         },
         (error: unknown) => {
           this.#asking = false
