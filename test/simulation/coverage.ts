@@ -1,4 +1,4 @@
-import type { Claim } from '../../controller/plan/schedule.ts'
+import type { Claim } from '../../controller/plan/claim.ts'
 import type { RunEvent } from '../../core/run-machine.ts'
 import type { Run, RunState } from '../../core/run.ts'
 import type { Swap } from './swaps.ts'
@@ -20,7 +20,7 @@ export function sawEvent([run, event]: readonly [Run, RunEvent, unknown], after:
 
 /** Called where slots are claimed. */
 export function sawClaim(_: readonly unknown[], claim: Claim): void {
-  count(seen.claims, claim.do === 'skip' ? `skip ${claim.plan.skipped?.reason}` : claim.do)
+  count(seen.claims, claim.do === 'skip' ? `skip ${claim.plan.skips?.at(-1)?.reason}` : claim.do)
 }
 
 const own = JSON.stringify(import.meta.url)
@@ -45,7 +45,7 @@ function watched(file: string, name: string, { name: teller }: (...told: never[]
 /** What makes the sources tell. */
 export const counting: readonly Swap[] = [
   watched('core/run-machine.ts', 'advance', sawEvent),
-  watched('controller/plan/schedule.ts', 'claimDue', sawClaim),
+  watched('controller/plan/claim.ts', 'claimDue', sawClaim),
 ]
 
 const states = {

@@ -83,6 +83,22 @@ function scheduleOf(chance: Chance, { zone }: Night, now: number): Pick<JobField
   }
 }
 
+/** How a schedule wants to be treated, beside the defaults. */
+function policiesOf(chance: Chance, now: number): JsonObject {
+  const wishes: JsonObject = {
+    catch_up: chance.pick(['latest', 'none', 'all']),
+    catch_up_max: chance.whole(1, 5),
+    overlap: chance.pick(['skip', 'queue', 'cancel', 'allow']),
+    jitter: `${chance.whole(5, 120)} seconds`,
+    start_deadline: `${chance.whole(1, 15)} minutes`,
+    exclusions: [isoOf(instant(now + chance.whole(0, 1) * 86_400_000)).slice(0, 10)],
+    pause_after_failures: chance.whole(1, 4),
+  }
+  return Object.fromEntries(
+    Object.entries(wishes).filter(([key]) => chance.happens(key === 'exclusions' ? 0.05 : 0.2)),
+  )
+}
+
 /** What is stored when a world begins, and what its users ask for while it goes on. */
 export class Scenario {
   readonly #world: World
@@ -144,7 +160,8 @@ export class Scenario {
     const chance = this.#chance
     const { agents, now } = this.#world
     const everywhere = chance.happens(0.15)
-    const schedule = scheduleOf(chance, this.#night, now)
+    const plain = scheduleOf(chance, this.#night, now)
+    const schedule = { ...plain, firn: { ...plain.firn, ...policiesOf(chance, now) } }
     const fields: JobFields = {
       ...(everywhere ? {} : { client: chance.pick(agents).client }),
       ...schedule,
@@ -172,7 +189,10 @@ export class Scenario {
     const chance = this.#chance
     const { caller } = this.#user
     const schedule: JsonObject = { schedule_interval: `${chance.whole(5, 25)} minutes` }
-    const firn: JsonObject = { missing: chance.pick(['abort', 'degrade']) }
+    const firn: JsonObject = {
+      missing: chance.pick(['abort', 'degrade']),
+      ...policiesOf(chance, this.#world.now),
+    }
     const fields = { holdOffS: chance.pick([0, 30, 400]), schedule, firn }
     if (!(await this.#user.ask(`make ${id}`, (context) => replaceSession(context, caller, id, fields))))
       return

@@ -14,9 +14,12 @@ import type { StoredHistory, Turn, Turns } from './history.ts'
 export interface Slotted {
   readonly of: string
   readonly slot: number
-  /** `run`, `set`, why not, or `passed over` by the claim of a later one. */
+  /** `run`, `set`, or why not. */
   readonly became: string
 }
+
+/** A change is as of when it was decided: what is due on its way to the store may be seen with it or not. Milliseconds. */
+const grantedMs = 15_000
 
 /** What schedules may do to their plans, and how runs come out of that. */
 export class Claims {
@@ -42,47 +45,59 @@ export class Claims {
   #planned({ before, after }: Turn<Job | Session>, turns: Turns): void {
     if (!before || !after || before.plan === after.plan) return
     const [was, is] = [before.plan, after.plan]
-    const name = `${'actions' in after ? 'job' : 'session'} ${after.id}`
+    const name = nameOf(after)
     if (was.claimed !== undefined && (is.claimed ?? -1) < was.claimed)
       this.#world.violated(
         'what was claimed stays claimed',
         `${name}: ${was.claimed}, then ${String(is.claimed)}`,
       )
     if (is.generation < was.generation) this.#world.violated('generations grow', name)
-    if (is.generation !== was.generation) {
-      // Only users change schedules, and they are no leaders.
-      if (turns.step.transaction?.epoch !== undefined)
-        this.#world.violated(
-          'only users change schedules',
-          `${name} got generation ${is.generation} from a leader`,
-        )
-      return this.#settle(name, was, is)
-    }
-    if (was.next !== undefined && is.next !== undefined && is.next < was.next)
-      this.#world.violated('next never moves back', `${name}: ${iso(was.next)}, then ${iso(is.next)}`)
-    if (is.claimed !== was.claimed) this.#claimed(name, before, after, turns)
-    else if (is.left !== was.left)
-      this.#world.violated('counts conserve', `${name}: ${was.left}, then ${is.left}`)
+    if (is.left !== undefined && (is.left < 0 || (is.left === 0 && is.next !== undefined)))
+      this.#world.violated(
+        'counts conserve',
+        `${name} has ${is.left} left and fires again at ${iso(is.next)}`,
+      )
+    if (turns.step.transaction?.epoch === undefined) return this.#changed(before, after, turns)
+    if (is.claimed !== was.claimed) return this.#claimed(before, after, turns)
+    if (is.generation !== was.generation || is.next !== was.next || is.left !== was.left)
+      this.#world.violated(
+        'leaders only claim',
+        `${name}: ${JSON.stringify(was)}, then ${JSON.stringify(is)}`,
+      )
   }
 
-  #claimed(name: string, before: Job | Session, after: Job | Session, { step, runs, sets }: Turns): void {
+  /** Somebody changed the schedule, or what it stands beside: what was due until then is told of. */
+  #changed(before: Job | Session, after: Job | Session, { step }: Turns): void {
     const [was, is] = [before.plan, after.plan]
+    const now = step.by?.clock.now() ?? 0
+    if (is.generation === was.generation && is.claimed !== was.claimed)
+      this.#world.violated(
+        'a claim is fenced',
+        `${nameOf(after)} claimed ${iso(is.claimed)} without an epoch`,
+      )
+    if (is.generation === was.generation || was.next === undefined || isContinuous(before)) return
+    // What is due while the change is on its way may belong to either.
+    for (const slot of slotsOf(before, was.next, Math.min(now - grantedMs, (is.next ?? Infinity) - 1)))
+      this.#explained(after, slot, 'changed')
+  }
+
+  #claimed(before: Job | Session, after: Job | Session, turns: Turns): void {
+    const [was, is] = [before.plan, after.plan]
+    const name = nameOf(after)
     const slot = is.claimed ?? 0
-    if (step.transaction?.epoch === undefined)
-      this.#world.violated('a claim is fenced', `${name} claimed ${iso(slot)} without an epoch`)
     if (before.wanted !== 'active')
       this.#world.violated('only active schedules fire', `${name} at ${iso(slot)}`)
     if (was.next === undefined || slot < was.next)
       this.#world.violated('no claim before it is due', `${name}: ${iso(slot)}, next was ${iso(was.next)}`)
-    this.#notEarly(name, slot, step.by?.clock.now())
+    if (is.next !== undefined && is.next <= slot)
+      this.#world.violated('next moves on', `${name}: claimed ${iso(slot)}, next ${iso(is.next)}`)
+    // Too many failures stop a schedule: that is a change, though no user's.
+    if (is.generation !== was.generation && after.wanted === 'active')
+      this.#world.violated('only users change schedules', `${name} at ${iso(slot)}`)
+    this.#notEarly(name, slot, turns.step.by?.clock.now())
     if ('actions' in before) this.#calendar.take(before, slot)
-    const isStart =
-      'actions' in after
-        ? runs.some(({ after: run }) => isOf(run, after, slot)) || this.#hasRun(after, slot)
-        : sets.some(
-            ({ before: old, after: set }) => !old && set?.slot === slotAt(slot) && set.session === after.id,
-          )
-    const why = is.skipped?.slot === slot ? is.skipped.reason : undefined
+    const isStart = this.#isStart(after, slot, turns)
+    const why = skipOf(is, slot)?.reason
     if (isStart === (why !== undefined))
       this.#world.violated(
         'a claimed slot is started, or skipped with a reason',
@@ -91,24 +106,48 @@ export class Claims {
     const expected = was.left === undefined ? undefined : was.left - (isStart ? 1 : 0)
     if (is.left !== expected)
       this.#world.violated('counts conserve', `${name} at ${iso(slot)}: ${was.left}, then ${is.left}`)
-    this.#settle(name, was, is)
-    for (const passed of slotsBetween(before, was.next ?? (slot as Instant), slot))
-      this.slots.push({ of: after.id, slot: passed, became: 'passed over' })
+    if (was.next !== undefined && !isContinuous(before))
+      for (const passed of slotsOf(before, was.next, slot - 1)) this.#explained(after, passed, 'passed over')
+    if (isStart) this.#notOverlapping(before, slot)
     this.slots.push({ of: after.id, slot, became: why ?? ('actions' in after ? 'run' : 'set') })
-    this.#world.trace('store', `${name} claimed ${iso(slot)}: ${why ?? 'started'}, next ${iso(is.next)}`)
+    this.#world.trace(
+      'store',
+      `${name} claimed ${iso(slot)}: ${why ?? 'started'}, ${is.left ?? 'any number'} left, next ${iso(is.next)}`,
+    )
   }
 
-  /** Nothing is left to fire when the count is used up. */
-  #settle(name: string, _was: Plan, is: Plan): void {
-    if (is.left !== undefined && (is.left < 0 || (is.left === 0 && is.next !== undefined)))
+  #isStart(after: Job | Session, slot: number, { runs, sets }: Turns): boolean {
+    if ('actions' in after)
+      return runs.some(({ after: run }) => isOf(run, after, slot)) || this.#hasRun(after, slot)
+    return sets.some(
+      ({ before, after: set }) => !before && set?.slot === slotAt(slot) && set.session === after.id,
+    )
+  }
+
+  /** A slot that did not start says why, for as long as it is remembered. */
+  #explained(of: Job | Session, slot: number, how: string): void {
+    const skip = skipOf(of.plan, slot)
+    if (skip) this.slots.push({ of: of.id, slot, became: skip.reason })
+    else if (slot >= (of.plan.skips?.[0]?.from ?? 0))
       this.#world.violated(
-        'counts conserve',
-        `${name} has ${is.left} left and fires again at ${iso(is.next)}`,
+        'every due slot is started, or skipped with a reason',
+        `${nameOf(of)}: ${iso(slot)} was ${how}; skips: ${JSON.stringify(of.plan.skips)}`,
       )
   }
 
+  /** Unless its schedule allows that, a slot does not start while a run of another one is open. */
+  #notOverlapping(before: Job | Session, slot: number): void {
+    if (!('actions' in before) || before.firn?.['overlap'] === 'allow') return
+    for (const { id, slot: other, state } of this.#history.runsOf(before.id))
+      if (state.is !== 'finished' && other.startsWith('at:') && other !== slotAt(slot))
+        this.#world.violated(
+          'no overlap',
+          `${nameOf(before)} at ${iso(slot)}: run ${id} for ${other} is ${state.is}`,
+        )
+  }
+
   #hasRun(job: Job, slot: number): boolean {
-    for (const run of this.#history.everMade.values()) if (isOf(run, job, slot)) return true
+    for (const run of this.#history.runsOf(job.id)) if (isOf(run, job, slot)) return true
     return false
   }
 
@@ -130,21 +169,24 @@ export class Claims {
   }
 }
 
-/** Slots that were due before the one that was claimed: a claim passes over them. */
-function slotsBetween({ schedule, firn }: Job | Session, first: Instant, claimed: number): Instant[] {
+/** The slots of a schedule from its next one up to an instant. */
+function slotsOf({ schedule, firn }: Job | Session, first: Instant, until: number): Instant[] {
   const trigger = triggerIn(schedule, firn)
   const slots: Instant[] = []
-  if (trigger.is === 'interval')
-    for (let slot = first; slot < claimed; slot = later(slot, trigger.everyMs)) slots.push(slot)
-  if (trigger.is === 'cron')
-    for (
-      let slot: Instant | undefined = first;
-      slot !== undefined && slot < claimed;
-      slot = nextTick(trigger, slot)
-    )
-      slots.push(slot)
+  for (let slot: Instant | undefined = first; slot !== undefined && slot <= until;) {
+    slots.push(slot)
+    if (trigger.is === 'interval') slot = later(slot, trigger.everyMs)
+    else slot = trigger.is === 'cron' ? nextTick(trigger, slot) : undefined
+  }
   return slots
 }
+
+const skipOf = ({ skips = [] }: Plan, slot: number) =>
+  skips.findLast(({ from, to }) => from <= slot && slot <= to)
+
+const nameOf = (of: Job | Session): string => `${'actions' in of ? 'job' : 'session'} ${of.id}`
+
+const isContinuous = ({ schedule }: Job | Session): boolean => schedule.schedule_interval === 'continuous'
 
 const isOf = (run: Run | undefined, job: Job, slot: number): boolean =>
   run?.job === job.id && run.slot === slotAt(slot)

@@ -1,3 +1,4 @@
+import { durationIn } from '../../../controller/plan/duration.ts'
 import type { World } from '../world.ts'
 import { iso } from './words.ts'
 import type { StoredHistory } from './history.ts'
@@ -19,9 +20,11 @@ export class Ends {
   look(calmMs: number): void {
     if (calmMs < claimedWithinMs) return
     const slowest = Math.min(...this.#world.servers.map(({ host }) => this.#world.now + host.aheadMs))
-    for (const { id, plan } of [...this.#history.jobs.values(), ...this.#history.sessions.values()])
-      if (plan.next !== undefined && plan.next < slowest - claimedWithinMs && !this.#mayWait(id))
+    for (const { id, plan, firn } of [...this.#history.jobs.values(), ...this.#history.sessions.values()]) {
+      const dueAt = (plan.next ?? Infinity) + (durationIn(String(firn?.['jitter'])) ?? 0)
+      if (dueAt < slowest - claimedWithinMs && !this.#mayWait(id))
         this.#world.violated('a due slot is claimed', `${id}: ${iso(plan.next)} at ${iso(slowest)}`)
+    }
     for (const { id, state } of this.#history.runs.values())
       if (state.is !== 'finished' && state.by < slowest - claimedWithinMs)
         this.#world.violated(
@@ -30,10 +33,12 @@ export class Ends {
         )
   }
 
-  /** A continuous job is due as soon as its last run has ended. */
+  /** A slot may wait for what is under way, by its schedule's policies. */
   #mayWait(id: string): boolean {
-    if (this.#history.jobs.get(id)?.schedule.schedule_interval !== 'continuous') return false
-    return [...this.#history.runs.values()].some((run) => run.job === id && run.state.is !== 'finished')
+    for (const { state } of this.#history.runsOf(id)) if (state.is !== 'finished') return true
+    return [...this.#history.sets.values()].some(
+      ({ session, phase }) => session === id && phase.is !== 'ended',
+    )
   }
 
   /** After a long calm: all that was begun has ended. `calmMs`: for how long. */

@@ -28,6 +28,8 @@ export class StoredHistory {
   readonly runs = new Map<string, Run>()
   /** Whatever became of them since. */
   readonly everMade = new Map<string, Run>()
+  /** By job, in the order in which they were made. */
+  readonly #ofJob = new Map<string, string[]>()
 
   take(step: Step): Turns {
     const turns = {
@@ -36,8 +38,23 @@ export class StoredHistory {
       sets: this.#turns(this.sets, 'set', step),
       runs: this.#turns(this.runs, 'run', step),
     }
-    for (const { after } of turns.runs) if (after) this.everMade.set(after.id, after)
+    for (const { before, after } of turns.runs) {
+      if (!after) continue
+      this.everMade.set(after.id, after)
+      if (before) continue
+      const ofJob = this.#ofJob.get(after.job)
+      if (ofJob) ofJob.push(after.id)
+      else this.#ofJob.set(after.job, [after.id])
+    }
     return { step, ...turns }
+  }
+
+  /** Every run that a job ever had, as it was last. */
+  *runsOf(job: string): IterableIterator<Run> {
+    for (const id of this.#ofJob.get(job) ?? []) {
+      const run = this.everMade.get(id)
+      if (run) yield run
+    }
   }
 
   #turns<K extends Kind>(known: Map<string, Documents[K]>, kind: K, step: Step): Turn<Documents[K]>[] {
