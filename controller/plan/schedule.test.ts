@@ -7,7 +7,7 @@ import type { Plan, ScheduleFields } from '../../core/job.ts'
 import type { SkipReason } from '../../core/skip.ts'
 import { timezoneOf } from './extensions.ts'
 import { claimDue, type Claim } from './claim.ts'
-import { replan, unplanned } from './schedule.ts'
+import { replan, unplanned, unstarted, withSkipped } from './schedule.ts'
 
 const dayMs = 86_400_000
 const refusal = (field: string) => expect.objectContaining({ code: 'bad_request', detail: { field } })
@@ -23,6 +23,29 @@ const daily: ScheduleFields = { schedule_hour: '3' }
 const hourly: ScheduleFields = { schedule_interval: '1 hours' }
 const continuous: ScheduleFields = { schedule_interval: 'continuous' }
 const once = (date: string): ScheduleFields => ({ schedule_date: date })
+
+describe('slots that fell due of a schedule that stands still', () => {
+  const held = { ...unplanned({ generation: 1, next: noon }) }
+  const job = {
+    schedule: { ...hourly, schedule_start_date: '2027-01-15T12:00:00' },
+    wanted: 'stopped',
+  } as const
+  const lateMs = 2 * 3_600_000 + 1
+
+  it('are told of once, and start no more, also by a clock that is behind', () => {
+    const lost = unstarted({ ...job, plan: held }, later(noon, lateMs))
+    const told = withSkipped(held, lost)
+    expect(told.skips).toEqual([{ from: noon, to: later(noon, 7_200_000), count: 3, reason: 'paused' }])
+    expect(unstarted({ ...job, plan: told }, later(noon, lateMs))).toBeUndefined()
+    expect(unstarted({ ...job, plan: told }, later(noon, 3 * 3_600_000))).toMatchObject({ count: 1 })
+    expect(planned(job.schedule, noon, told).next).toBe(later(noon, 3 * 3_600_000))
+  })
+
+  it('are none where it had its only one', () => {
+    const [schedule, plan] = [once('2027-01-15T12:00:00'), { ...held, claimed: noon }]
+    expect(unstarted({ schedule, wanted: 'stopped', plan }, later(noon, 1))).toBeUndefined()
+  })
+})
 
 describe('a new plan', () => {
   it('has the first slot from now on, this moment included', () => {

@@ -4,7 +4,7 @@ import type { Job, Plan, ScheduleFields } from '../../core/job.ts'
 import { withSkip, type Skip } from '../../core/skip.ts'
 import { latestTick, nextTick } from './calendar.ts'
 import { countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
-import { latestDue, nextSlot, skipOf } from './slots.ts'
+import { latestDue, nextSlot, skipOf, slotAfter } from './slots.ts'
 import { fieldOf, triggerOf, type Trigger } from './trigger.ts'
 
 export { checkSchedule } from './fields.ts'
@@ -120,11 +120,15 @@ export function unstarted(
   now: Instant,
 ): Skip | undefined {
   const isHeld = plan.next === undefined && wanted !== 'active'
-  const from = isHeld ? plan.held : plan.next
-  if (from === undefined || from > now || plan.left === 0) return undefined
+  const first = isHeld ? plan.held : plan.next
+  if (first === undefined || first > now || plan.left === 0) return undefined
   try {
     const trigger = triggerIn(schedule, firn)
     if (trigger.is === 'continuous') return undefined
+    // Those up to the last claimed one were told of before.
+    const { claimed } = plan
+    const from = claimed !== undefined && claimed >= first ? slotAfter(trigger, claimed) : first
+    if (from === undefined || from > now) return undefined
     return skipOf(trigger, from, latestDue(trigger, from, now), isHeld ? 'paused' : 'changed')
   } catch (error) {
     // Stored by a version that could read it (its time zone is gone, say): nothing can be said of it.
@@ -133,6 +137,12 @@ export function unstarted(
   }
 }
 
-/** The plan, which also tells of these slots. */
+/** The plan, which also tells of these slots: they count as claimed, so that no clock that is behind has them start after all. */
 export const withSkipped = (plan: Plan, skip: Skip | undefined): Plan =>
-  skip ? { ...plan, skips: withSkip(plan.skips, skip, false) } : plan
+  skip
+    ? {
+        ...plan,
+        claimed: instant(Math.max(skip.to, plan.claimed ?? skip.to)),
+        skips: withSkip(plan.skips, skip, false),
+      }
+    : plan
