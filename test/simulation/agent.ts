@@ -113,7 +113,7 @@ export class Agent {
       record,
     )
     const databases = memoryDatabases()
-    const announcer = new Announcer({ databases, datastores: [], clock, send: () => false })
+    const announcer = new Announcer({ databases, datastores: [], clock, record, send: () => false })
     const engineDir = (): string => '/var/lib/firn'
     const realPaths = async () => new Map<string, string>()
     const asks = new Asks({ engines, policy, clock, engineDir, realPaths, signal })
