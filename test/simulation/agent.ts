@@ -34,6 +34,7 @@ export class Agent {
   readonly #chance: Chance
   readonly #habits: Habits
   #starts = 0
+  #isAwaited = false
   #drain: ((withinMs: number) => Promise<void>) | undefined
 
   constructor(world: Surroundings, project: ProjectId, client: ClientId, habits: Habits) {
@@ -61,8 +62,11 @@ export class Agent {
     const drain = this.#drain
     if (!process || !drain) return this.kill()
     this.#drain = undefined
+    this.#isAwaited = false
     const end = (): void => {
-      if (this.process === process) this.kill()
+      if (this.process !== process) return
+      this.kill()
+      if (this.#isAwaited) this.start()
     }
     process.act(() => void drain(withinMs).then(() => this.#world.timeline.after(0, end)))
   }
@@ -76,6 +80,8 @@ export class Agent {
 
   /** As agent/start.ts puts an agent together. */
   start(): void {
+    // One that is about to end is followed by another.
+    this.#isAwaited = this.process !== undefined
     if (this.process) return
     const process = this.#world.processOn(`${this.client}#${++this.#starts}`, this.host)
     this.process = process

@@ -33,6 +33,7 @@ export class Server {
   readonly #world: Surroundings
   readonly #chance: Chance
   #starts = 0
+  #isAwaited = false
   #stop: (() => Promise<void>) | undefined
 
   constructor(world: Surroundings, name: string) {
@@ -56,8 +57,11 @@ export class Server {
     if (!process || !stop) return this.kill()
     this.serving = undefined
     this.#stop = undefined
+    this.#isAwaited = false
     const end = (): void => {
-      if (this.process === process) this.kill()
+      if (this.process !== process) return
+      this.kill()
+      if (this.#isAwaited) this.start()
     }
     this.#world.timeline.after(20_000, end)
     process.act(() => {
@@ -69,6 +73,8 @@ export class Server {
   }
 
   start(): void {
+    // One that is about to end is followed by another.
+    this.#isAwaited = this.process !== undefined
     if (this.process) return
     const process = this.#world.processOn(`${this.host.name}#${++this.#starts}`, this.host)
     this.process = process

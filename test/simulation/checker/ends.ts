@@ -1,4 +1,4 @@
-import { durationIn } from '../../../controller/plan/duration.ts'
+import { policiesOf } from '../../../controller/plan/policies.ts'
 import type { World } from '../world.ts'
 import { iso } from './words.ts'
 import type { StoredHistory } from './history.ts'
@@ -21,7 +21,7 @@ export class Ends {
     if (calmMs < claimedWithinMs) return
     const slowest = Math.min(...this.#world.servers.map(({ host }) => this.#world.now + host.aheadMs))
     for (const { id, plan, firn } of [...this.#history.jobs.values(), ...this.#history.sessions.values()]) {
-      const dueAt = (plan.next ?? Infinity) + (durationIn(String(firn?.['jitter'])) ?? 0)
+      const dueAt = (plan.next ?? Infinity) + policiesOf(firn).jitterMs
       if (dueAt < slowest - claimedWithinMs && !this.#mayWait(id))
         this.#world.violated('a due slot is claimed', `${id}: ${iso(plan.next)} at ${iso(slowest)}`)
     }
