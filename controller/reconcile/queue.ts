@@ -27,6 +27,7 @@ export class LookQueue implements AsyncDisposable {
   readonly #alarm: Alarm
   readonly #failures = new Map<string, number>()
   #closed = false
+  #isPumpDue = false
   #idle: (() => void) | undefined
 
   constructor(options: QueueOptions) {
@@ -44,8 +45,18 @@ export class LookQueue implements AsyncDisposable {
     if (this.#busy.has(key)) this.#again.add(key)
     else {
       this.#ready.add(key)
-      this.#pump()
+      this.#pumpSoon()
     }
+  }
+
+  /** Not at once: who wakes may be in the middle of telling what one transaction has changed, and half of it is no state. */
+  #pumpSoon(): void {
+    if (this.#isPumpDue) return
+    this.#isPumpDue = true
+    queueMicrotask(() => {
+      this.#isPumpDue = false
+      this.#pump()
+    })
   }
 
   #pump(): void {
