@@ -17,7 +17,10 @@ const madeWay: Reason = {
 /** What decides, beside its schedule, about a job's slot that is due. */
 export function loadOfJob(context: Pick<Context, 'state'>, job: Job): Load {
   const open = new Set<string>()
-  for (const { slot } of openRunsOf(context, job)) open.add(slot)
+  // Runs of a slot that is not claimed yet were made ahead of its claim, by a leader that did not come to that: they are not in
+  // its way.
+  const { claimed = 0 } = job.plan
+  for (const { slot } of openRunsOf(context, job)) if ((instantOfSlot(slot) ?? 0) <= claimed) open.add(slot)
   return { open: open.size, failures: failuresOfJob(context, job) }
 }
 
