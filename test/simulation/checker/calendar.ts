@@ -18,7 +18,9 @@ export class Calendar {
 
   take({ id, schedule, firn, plan }: Job, slot: number): void {
     const zone = typeof firn?.['timezone'] === 'string' ? firn['timezone'] : 'UTC'
-    const { schedule_hour: hour, schedule_minute: minute } = schedule
+    const { schedule_hour: hour, schedule_minute: minute, schedule_date, schedule_interval } = schedule
+    // Whichever comes first counts: two changes at once may have left both.
+    if (schedule_date !== undefined || schedule_interval !== undefined) return
     if (hour !== undefined && minute !== undefined)
       this.#daily(`${id}.${plan.generation}`, zone, Number(hour) * 60 + Number(minute), slot)
     const pattern = firn?.['pattern']
