@@ -83,6 +83,9 @@ export class Clients {
       const since = lines.since(client.project, client.id) ?? context.clock.now()
       const line: Line = { is: 'up', server, since }
       const templates = announcements.templatesOf(here)
+      // The leader takes the lines of a server that is not listed for orphaned: they are told of again once it is.
+      const isListed = context.state.get('server', '', server) !== undefined
+      if (client.line.is === 'down' && this.#written.has(here) && !isListed) return undefined
       const known = this.#isWritten(client) && isSame(client.agent?.templates ?? [], templates)
       const agent = agentOf(here.hello, templates)
       return known ? undefined : { ...client, line, agent, labels: here.hello.labels }

@@ -236,6 +236,8 @@ export class Reconciler implements AsyncDisposable {
         return this.#wakeRunsOf(project as ProjectId, id as ClientId)
       case 'server':
         this.#wake('servers', '', '')
+        if (after && id === this.#options.server)
+          for (const line of this.#options.lines.all()) this.#wake('client', line.project, line.client)
         // A server that is gone leaves lines behind, which the leader takes over.
         if (!after)
           for (const client of this.#options.context.state.where('client', 'server', id))
