@@ -34,11 +34,12 @@ describe('slots that were due, and will not start any more', () => {
     expect(after({ next: hour(1) }, { firn: { timezone: 'Mars/Olympus' } })).toBeUndefined()
   })
 
-  it('are kept in the plan', () => {
+  it('are kept in the plan, and count as claimed: a server whose clock is behind does not start them', () => {
     const plan = { generation: 1 }
     const skip: Skip = { from: noon, to: noon, count: 1, reason: 'paused' }
     expect(withSkipped(plan, undefined)).toBe(plan)
-    expect(withSkipped(plan, skip)).toEqual({ generation: 1, skips: [skip] })
+    expect(withSkipped(plan, skip)).toEqual({ generation: 1, claimed: noon, skips: [skip] })
+    expect(withSkipped({ ...plan, claimed: hour(1) }, skip).claimed).toBe(hour(1))
   })
 })
 
