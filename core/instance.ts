@@ -61,6 +61,8 @@ export interface Instance {
   readonly bytes?: number
   /** The backup that it was made from when somebody asked for it; absent for one that its agent had. */
   readonly madeFrom?: InstanceBackupId
+  /** When the restore into it ended: what its agent said before cannot speak of it. */
+  readonly builtAt?: Instant
   /** The backup that is being made of it: never more than one. */
   readonly busy?: InstanceBackupId
   /** The last thing that went wrong with it. */

@@ -67,8 +67,12 @@ describe('an announcement', () => {
     expect(back?.state).toEqual({ is: 'down', why: 'x' })
   })
 
-  it('cannot speak of an instance that was created after it was heard', () => {
-    expect(hear([anInstance({ updatedAt: now })], [], noon)).toEqual([])
+  it('speaks of one that was written since, say because its backup has ended', () => {
+    expect(hear([anInstance({ updatedAt: now })], [], noon)).toMatchObject([{ state: { is: 'down' } }])
+  })
+
+  it('cannot speak of an instance that was made after it was heard', () => {
+    expect(hear([anInstance({ builtAt: now })], [], noon)).toEqual([])
   })
 
   it('leaves a restore that is under way to its run, and believes an agent that says a failed one is up', () => {

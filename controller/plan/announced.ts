@@ -28,8 +28,8 @@ export function afterAnnouncement(
     return after === before ? [] : [after]
   })
   for (const instance of missing.values()) {
-    // What was said before it was created, or before its creation ended, cannot speak of it.
-    const gone = instance.updatedAt < at && isThere(instance)
+    // What was said before it was made cannot speak of it. One that was not made is known from an older announcement.
+    const gone = isThere(instance) && (instance.builtAt === undefined || instance.builtAt < at)
     if (gone) written.push(stopped(instance, 'its agent does not announce it any more', now))
   }
   return written

@@ -151,7 +151,7 @@ describe('a restore into a new instance', () => {
   it('leaves a fault when it failed', () => {
     expect(built(instance, { is: 'active' }, now)).toEqual({
       ...instance,
-      ...{ state: { is: 'active' }, updatedAt: now },
+      ...{ state: { is: 'active' }, builtAt: now, updatedAt: now },
     })
     expect(built(instance, { is: 'error', why: 'no space' }, now)).toMatchObject({
       fault: { at: now, text: 'the restore failed: no space' },

@@ -124,6 +124,7 @@ export function built(instance: Instance, state: Instance['state'], now: Instant
     ...instance,
     state,
     ...(state.is === 'error' ? { fault: { at: now, text: `the restore failed: ${state.why}` } } : {}),
+    builtAt: now,
     updatedAt: now,
   }
 }
