@@ -69,10 +69,12 @@ it('lose no start, no end, no job that comes and none that goes', async () => {
   await ask('POST', 'sessions/s', { schedule: {}, session_tag: 0, hold_off: holdOffS })
   await all([...clients, ...passing], (name) => ask('POST', `jobs/${name}`, smallJob(name)))
   // A server may be a moment behind the other: what it shows is waited for.
-  const shown = (standing: object): Promise<Loose> =>
+  const shown = (standing: object, members: readonly string[], entry: object): Promise<Loose> =>
     eventually(async () => {
       const { json } = await ask('GET', 'sessions/s')
       expect(json).toMatchObject(standing)
+      expect(Object.keys(json.jobs).toSorted()).toEqual(members)
+      for (const name of clients) expect(json.jobs[name]).toMatchObject(entry)
       return json
     })
   const added = await all(clients, (name) => ask('PUT', `sessions/s/jobs/${name}`))
@@ -89,9 +91,9 @@ it('lose no start, no end, no job that comes and none that goes', async () => {
       clients.map(() => ({ status: 202, json: { result: 'success', session_tag: round } })),
     )
     expect(joined.map(({ status }) => status)).toEqual(passing.map(() => 204))
-    const running = await shown({ status: 'running', session_tag: round })
-    expect(Object.keys(running.jobs).toSorted()).toEqual([...clients, ...passing])
-    for (const name of clients) expect(running.jobs[name]).toMatchObject({ status: 'running', result: '' })
+    await shown({ status: 'running', session_tag: round }, [...clients, ...passing], {
+      ...{ status: 'running', result: '' },
+    })
 
     const [ended, left] = await Promise.all([
       all(clients, (job_id) =>
@@ -101,12 +103,13 @@ it('lose no start, no end, no job that comes and none that goes', async () => {
     ])
     expect(ended).toEqual(started)
     expect(left.map(({ status }) => status)).toEqual(passing.map(() => 204))
-    const over = await shown({ status: 'completed', result: 'success', session_tag: round })
-    expect(Object.keys(over.jobs).toSorted()).toEqual(clients)
-    for (const name of clients)
-      expect(over.jobs[name]).toMatchObject({ status: 'completed', result: 'success' })
+    await shown({ status: 'completed', result: 'success', session_tag: round }, clients, {
+      ...{ status: 'completed', result: 'success' },
+    })
     for (const name of passing)
-      expect((await ask('GET', `jobs/${name}`)).json).toMatchObject({ session_id: '', session_tag: 0 })
+      await eventually(async () =>
+        expect((await ask('GET', `jobs/${name}`)).json).toMatchObject({ session_id: '', session_tag: 0 }),
+      )
     pass((holdOffS + 1) * 1000)
   }
 })
