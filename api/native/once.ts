@@ -52,9 +52,8 @@ async function answerOnce(ask: Ask, route: Route, key: string): Promise<Response
   const turns = underWay.get(context) ?? new Map<string, Promise<void>>()
   underWay.set(context, turns)
   const turn = `${ask.caller.project}/${id}`
-  await patiently(context, () => turns.get(turn))
   const { promise, resolve } = Promise.withResolvers<void>()
-  turns.set(turn, promise)
+  await inTurn(context, turns, turn, promise)
   try {
     const asked = { id, request, worker, mayRepeat: route.repeat === 'harmless' }
     return await answerTo(ask, route, await claimAnswer(context, ask.caller, asked))
@@ -125,18 +124,25 @@ const replayed = (ask: Ask, { status, body, etag }: Claimed & { readonly is: 'an
     },
   })
 
-/** Waits while there is work: what waits with it may be quicker to take its place. Throws Fault('busy') after 1.5 s. */
-async function patiently({ clock }: Context, work: () => Promise<void> | undefined): Promise<void> {
-  if (!work()) return
-  const enough = new AbortController()
-  const late = clock.sleep(patienceMs, enough.signal).then(
-    () => 'late' as const,
-    () => undefined,
-  )
-  try {
-    for (let under = work(); under; under = work())
-      if ((await Promise.race([under, late])) === 'late') throw busy()
-  } finally {
-    enough.abort()
-  }
+/** Waits for those before, then takes the turn in the same breath, so that of many who wait one has it. Throws Fault('busy') after 1.5 s. */
+async function inTurn(
+  { clock }: Context,
+  turns: Map<string, Promise<void>>,
+  turn: string,
+  mine: Promise<void>,
+): Promise<void> {
+  if (turns.has(turn)) {
+    const enough = new AbortController()
+    const late = clock.sleep(patienceMs, enough.signal).then(
+      () => 'late' as const,
+      () => undefined,
+    )
+    try {
+      for (let before = turns.get(turn); before; before = turns.get(turn))
+        if ((await Promise.race([before, late])) === 'late') throw busy()
+      turns.set(turn, mine)
+    } finally {
+      enough.abort()
+    }
+  } else turns.set(turn, mine)
 }

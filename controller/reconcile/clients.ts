@@ -21,8 +21,7 @@ export interface ClientsOptions {
 
 /**
  * Keeps each client's document in step with its line: written when a line opens or is lost, and when its agent's templates
- * change, never in between. The server at
- * which the line ended writes it; when that server is gone too, the leader does.
+ * change, never in between. The server at which the line ended writes it; when that server is gone too, the leader does.
  */
 export class Clients {
   readonly #options: ClientsOptions

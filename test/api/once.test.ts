@@ -129,6 +129,18 @@ describe('a request with an idempotency key', () => {
     expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === null)).toHaveLength(1)
   })
 
+  it('that nothing came of is tried by each who waited, one after the other', async () => {
+    const api = await withJob()
+    const taken = { location: '/srv/taken' }
+    await api.ask('POST', '/v1/repositories', taken)
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, () => withKey(api, '/v1/repositories', taken)),
+    )
+    expect(answers.map(({ status, json }) => [status, json.code])).toEqual(
+      answers.map(() => [409, 'conflict']),
+    )
+  })
+
   it('gets the same answer from another server', async () => {
     const one = await withJob()
     const token = await one.token('admin')
