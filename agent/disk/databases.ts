@@ -62,19 +62,19 @@ export class KeptDatabases implements Databases {
     return path.join(root, `${key}.db`)
   }
 
-  async add(database: Parameters<Databases['add']>[0]): Promise<void> {
+  add(database: Parameters<Databases['add']>[0]): Promise<void> {
     const { key, name, template, madeBy } = database
-    const rootInode = await inodeOf(template.root)
-    return this.#change((made) => {
+    return this.#change(async (made) => {
       if (this.find(key) ?? made.find((it) => it.key === key))
         throw new Fault('conflict', `there is an instance ${key} already`)
+      const rootInode = await inodeOf(template.root)
       const inode = rootInode === undefined ? {} : { rootInode }
       return [...made, { key, name, template: template.name, madeBy, ...inode }]
     })
   }
 
   remove(key: string): Promise<void> {
-    return this.#change((made) => made.filter((it) => it.key !== key))
+    return this.#change(async (made) => made.filter((it) => it.key !== key))
   }
 
   async isMissing(key: string): Promise<boolean> {
@@ -91,10 +91,10 @@ export class KeptDatabases implements Databases {
     return [{ key, name, datastore, path: this.pathOf(template, key), within: root, madeBy }]
   }
 
-  /** One change after the other; it counts once the disk has it. */
-  #change(next: (made: readonly Made[]) => readonly Made[]): Promise<void> {
+  /** One change after the other, in the order in which they were asked for; each counts once the disk has it. */
+  #change(next: (made: readonly Made[]) => Promise<readonly Made[]>): Promise<void> {
     const change = this.#writing.then(async () => {
-      const made = next(this.#made)
+      const made = await next(this.#made)
       await replace(this.#file, `${JSON.stringify({ format, instances: made }, undefined, 2)}\n`)
       this.#made = made
     })

@@ -9,7 +9,7 @@ import { put } from '../../controller/state/documents.ts'
 import { State } from '../../controller/state/state.ts'
 import type { Context } from '../../controller/use-cases/context.ts'
 import { ensureToken } from '../../controller/use-cases/tokens.ts'
-import { instant, type Clock, type Instant } from '../../core/clock.ts'
+import { instant, type Clock, type Instant, type Monotonic } from '../../core/clock.ts'
 import type { Client, Role } from '../../core/catalogue.ts'
 import { clientId, projectId, userId, type ProjectId } from '../../core/ids.ts'
 import { tokenText } from '../../core/tokens.ts'
@@ -39,6 +39,8 @@ export interface Api {
   readonly answered: { route: string; status: number }[]
   /** Moves the wall clock. Milliseconds. */
   readonly pass: (ms: number) => void
+  /** From now on the monotonic clock, which allowances of requests grow by, stands still. */
+  readonly halt: () => void
   readonly now: () => Instant
   /** One request as the administrator, unless `as` names another token. */
   readonly ask: (
@@ -71,7 +73,12 @@ const plainSealer = {
 /** `with_` replaces what a test needs otherwise. */
 export async function startApi(with_: Partial<ApiDeps> = {}, store = memoryStore()): Promise<Api> {
   let offset = 0
-  const clock: Clock = { ...realClock, now: () => instant(Date.now() + offset) }
+  let halted: Monotonic | undefined
+  const clock: Clock = {
+    ...realClock,
+    now: () => instant(Date.now() + offset),
+    monotonic: () => halted ?? realClock.monotonic(),
+  }
   const backend = store.backend()
   const state = new State(backend, clock)
   await eventually(() => state.loaded)
@@ -152,6 +159,7 @@ export async function startApi(with_: Partial<ApiDeps> = {}, store = memoryStore
     feed,
     token,
     pass: (ms) => void (offset += ms),
+    halt: () => void (halted = realClock.monotonic()),
     now: () => clock.now(),
     async ask(method, path, body, as = administrator, headers = {}) {
       const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)

@@ -74,6 +74,7 @@ describe('a stranger', () => {
   it('with join tokens that are not valid is soon told to wait, and nobody else is', async () => {
     const api = await startApi()
     const { join_token } = (await api.ask('POST', '/v1/join-tokens', {})).json
+    api.halt()
     let last = await api.ask('POST', '/v1/enrol', { ...csr, join_token: joinToken }, '')
     expect(last.status).toBe(401)
     for (let n = 0; n < 2_000 && last.status === 401; n++)
