@@ -19,8 +19,6 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly json: Loose
-  /** How long the server took. Milliseconds. */
-  readonly tookMs: number
 }
 
 /** Generous: it only costs time when the test fails anyway. Milliseconds. */
@@ -105,7 +103,6 @@ export class TestStack implements AsyncDisposable {
 
   /** One request to one of the servers, the first one when nothing else is said. */
   async ask(method: string, where: string, body?: unknown, server = 0): Promise<Answer> {
-    const begun = performance.now()
     const response = await fetch(`${this.stack.urls[server]}${where}`, {
       method,
       headers: { 'x-auth-token': this.stack.token, 'content-type': 'application/json' },
@@ -114,7 +111,7 @@ export class TestStack implements AsyncDisposable {
     })
     const text = await response.text()
     const json: Loose = text === '' ? undefined : JSON.parse(text)
-    return { status: response.status, headers: response.headers, json, tookMs: performance.now() - begun }
+    return { status: response.status, headers: response.headers, json }
   }
 
   /** As `ask`, for what must be done. Throws an Error with the answer when it was not. */
