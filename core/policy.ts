@@ -12,3 +12,18 @@ export const exclusionsMost = 100
 
 /** Failures that are counted: a job keeps more runs than that. */
 export const failuresMost = 100
+
+/** How a schedule behaves where slots and runs do not come one after the other. Times in milliseconds. */
+export interface StartPolicies {
+  /** Which of the slots that were missed is started: the latest, none, or all of them up to `catchUpMax`. */
+  readonly catchUp: (typeof catchUps)[number]
+  readonly catchUpMax: number
+  /** What becomes of a slot that finds a run open: it is skipped, waits, has the run cancelled, or does not mind. */
+  readonly overlap: (typeof overlaps)[number]
+  /** Starts are spread over this time after their slots. */
+  readonly jitterMs: number
+  /** How late a start may be. Absent: one period, at most a day. */
+  readonly startDeadlineMs?: number
+  /** So many failures one after the other pause it. */
+  readonly pauseAfterFailures?: number
+}

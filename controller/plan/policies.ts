@@ -1,25 +1,21 @@
 import type { Instant } from '../../core/clock.ts'
 import { badField } from '../../core/fault.ts'
-import { catchUpMost, catchUps, exclusionsMost, failuresMost, overlaps } from '../../core/policy.ts'
+import {
+  catchUpMost,
+  catchUps,
+  exclusionsMost,
+  failuresMost,
+  overlaps,
+  type StartPolicies,
+} from '../../core/policy.ts'
 import { localOf } from './dates.ts'
 import { durationIn } from './duration.ts'
 import type { Extensions } from './extensions.ts'
 
-/** How a schedule behaves where slots and runs do not come one after the other. Times in milliseconds. */
-export interface Policies {
-  /** Which of the slots that were missed is started: the latest, none, or all of them up to `catchUpMax`. */
-  readonly catchUp: (typeof catchUps)[number]
-  readonly catchUpMax: number
-  /** What becomes of a slot that finds a run open: it is skipped, waits, has the run cancelled, or does not mind. */
-  readonly overlap: (typeof overlaps)[number]
-  /** Starts are spread over this time after their slots. */
-  readonly jitterMs: number
-  /** How late a start may be. Absent: one period, at most a day. */
-  readonly startDeadlineMs?: number
+/** How a schedule behaves where slots and runs do not come one after the other, and the days on which it rests. */
+export interface Policies extends StartPolicies {
   /** Days on which nothing starts, as numbers of local days since 1970. */
   readonly exclusions: readonly DayRange[]
-  /** So many failures one after the other pause it. */
-  readonly pauseAfterFailures?: number
 }
 
 interface DayRange {
