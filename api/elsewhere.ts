@@ -26,7 +26,8 @@ export function elsewhereOf(routes: readonly Route[]): (method: string, path: st
   }
   return (method, path) => {
     const entry = [...known.values()].find(({ form }) => form.test(path))
-    if (!entry) {
+    // A path with a slash too many looks like one that is there.
+    if (!entry || entry.methods.has(method)) {
       const errors = spaces.find(([form]) => form.test(path))?.[1] ?? 'problem'
       return { errors, fault: new EdgeFault('unknown_path', `nothing is at ${path.slice(0, 200)}`) }
     }

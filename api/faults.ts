@@ -96,7 +96,13 @@ const rows = {
   too_many_requests: { status: 429, title: 'Too Many Requests', trove: { status: 413 } },
   key_reused: { status: 422, title: 'Key used for another request' },
   outcome_unknown: { status: 409, title: 'Outcome unknown' },
-  bug: { status: 500, title: 'Internal Server Error', freezer: { title: 'Internal Storage Error' } },
+  bug: {
+    status: 500,
+    title: 'Internal Server Error',
+    freezer: { title: 'Internal Storage Error' },
+    // Qinling's client dies of a TypeError at every 500.
+    qinling: { status: 503 },
+  },
 } as const satisfies Record<FaultCode | EdgeCode, Row>
 
 /** Status and title of each code of a problem, for the reference. */

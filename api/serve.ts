@@ -6,6 +6,7 @@ import { Fault } from '../core/fault.ts'
 import { buildApp } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 import { answerTo } from './faults.ts'
+import { answerUnparsed } from './unparsed.ts'
 
 export interface HttpOptions {
   /** 0: any free one. */
@@ -69,6 +70,7 @@ export async function serveHttp(
     },
     (incoming, outgoing) => void listener(incoming, outgoing),
   )
+  answerUnparsed(server)
   server.maxConnections = options.connections ?? connectionsDefault
   server.setTimeout(options.stalledMs ?? stalledDefaultMs, (socket) => {
     // Only what is not read: a stream with nothing to tell is as quiet.

@@ -60,6 +60,9 @@ const raw = (url: string, text: string): Promise<string> =>
     socket.on('close', () => resolve(answer))
   })
 
+const chunked = (head: string): string =>
+  `POST /v1/jobs HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n${head}\r\n{\r\n0\r\n\r\n`
+
 const create = (api: Api, id: string, client: string, action?: object) =>
   api.ask('POST', `/v1/jobs/${id}`, smallJob(client, action ? { job_actions: [action] } : {}))
 
@@ -119,6 +122,44 @@ describe('the server', () => {
     const next = () => raw(server.url, 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
     await eventually(async () => (await next()).startsWith('HTTP/1.1 200'))
     lazy.destroy()
+  })
+
+  it.each([
+    ['too long', 431, `GET /qinling/v1/jobs?name=${'x'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`],
+    ['no request', 400, 'GET /v1.0/p1/backups/a b HTTP/1.1\r\nhost: x\r\n\r\n'],
+    ['never whole', 408, 'GET /v1/jobs HTTP/1.1\r\nhost: x\r\n'],
+    ['too much about a chunk', 413, chunked(`1;${'x'.repeat(20_000)}`)],
+  ])('says in every façade’s words what it could not read: %s', async (_, status, text) => {
+    await using server = await served({ headersMs: 50, requestMs: 100 })
+    const [head = '', body = ''] = (await raw(server.url, text)).split('\r\n\r\n')
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(head).toMatch(/^content-type: application\/json$/im)
+    expect(head.toLowerCase()).toContain(`content-length: ${Buffer.byteLength(body)}`)
+    const said = expect.any(String)
+    expect(JSON.parse(body)).toMatchObject({
+      ...{ title: said, description: said, code: status, message: said },
+      ...{ faultcode: 'Client', faultstring: said },
+    })
+  })
+
+  it('says nothing in the middle of another answer', async () => {
+    await using server = await served()
+    server.api.deps.events.follow = async function* (_project, { signal }) {
+      yield { subject: 's', project: 'p1' as never, data: { type: 'run.started' } }
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    }
+    const { hostname, port } = new URL(server.url)
+    const socket = connect(Number(port), hostname)
+    let got = ''
+    socket.on('data', (chunk) => {
+      got += chunk.toString()
+      if (got.includes('run.started')) socket.write('this is no request\r\n\r\n')
+    })
+    const events = 'accept: text/event-stream\r\n'
+    socket.write(`GET /v1/events HTTP/1.1\r\nhost: x\r\nx-auth-token: ${server.token}\r\n${events}\r\n`)
+    await once(socket, 'close')
+    expect(got).toContain('run.started')
+    expect(got.match(/HTTP\/1\.1/g)).toHaveLength(1)
   })
 
   it('does not wait for ever for the rest of a request', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { answerTo } from '../../../api/faults.ts'
 import { put } from '../../../controller/state/documents.ts'
 import { noUuid, startWorld } from './world.ts'
 
@@ -186,6 +187,14 @@ describe('what is not there, or not so', () => {
       status,
       'application/json',
       { faultcode: 'Client', faultstring: expect.any(String), debuginfo: null },
+    ])
+  })
+
+  it('is never a 500, which its client cannot read: not even what nobody foresaw', () => {
+    const { status, body, unexpected } = answerTo(new Error('the password is x'), 'qinling')
+    expect([status, unexpected, body]).toEqual([
+      ...[503, true],
+      { faultcode: 'Server', faultstring: expect.not.stringContaining('password'), debuginfo: null },
     ])
   })
 

@@ -95,6 +95,14 @@ describe.each(posts)('a body of POST $path', ({ path }) => {
 })
 
 describe('a path', () => {
+  it('with a slash too many is 404, not a method that it says is possible', async () => {
+    const { ask } = await startTrove()
+    for (const path of ['/backups//', '/instances//'])
+      expect((await ask('GET', path)).json).toEqual({
+        itemNotFound: { code: 404, message: expect.stringContaining('nothing is at') },
+      })
+  })
+
   it('that does not exist is 404', async () => {
     const trove = await startTrove()
     for (const path of ['', '/nothing', '/backups/a/b', '/clusters', '/instances/x/action'])
