@@ -66,6 +66,8 @@ async function create(ask: Ask, body: z.output<typeof aliasForm>): Promise<Respo
   if (!name) throw refusal('name', 'is needed')
   if (!nameForm.test(name) || !name.isWellFormed())
     throw refusal('name', 'may hold no control characters, nor halves of characters')
+  // In a path they mean something else: nobody could ask for such an alias.
+  if (name === '.' || name === '..') throw refusal('name', 'must be more than dots')
   if (!body.function_id) throw refusal('function_id', 'is needed')
   const { value } = await createAlias(ask.served.context, ask.caller, name, {
     action: actionIn(ask, body.function_id),

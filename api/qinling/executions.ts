@@ -43,7 +43,7 @@ async function list(ask: Ask, asked: z.output<typeof query>): Promise<Response> 
   const passes = filtersOf(asked, fields)
   const newest = await collected(
     valuesIn(projects, (project) => ask.served.recent.runsOf(project)),
-    (run) => (isExecution(ask, run) ? executionView(run) : undefined),
+    (run) => (isExecution(run) ? executionView(run) : undefined),
     (view) => isWanted(view) && passes(view),
     limitOf(asked.limit, limitStandard),
   )

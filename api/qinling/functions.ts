@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isObject, type JsonObject } from '../../core/action.ts'
 import { uuidOf } from '../../core/ids.ts'
-import { removeFunction } from '../../controller/use-cases/functions.ts'
+import { removeFunction } from '../../controller/use-cases/function-removal.ts'
 import type { Ask, Route } from '../route.ts'
 import { callCountsOf } from './call-counts.ts'
 import { filterText, filtersOf, limitOf, scopeOf, scopeQuery } from './filters.ts'
@@ -87,7 +87,7 @@ export const functionRoutes: readonly Route[] = [
   }),
   qinlingOperation({
     ...{ method: 'DELETE', path: one, role: 'operator', id: 'removeQinlingFunction' },
-    summary: 'Delete a saved action that no job calls which is neither done nor cancelled',
+    summary: 'Delete a saved action that no job has which is neither done nor cancelled',
     answers: { 204: 'nothing' },
     async answer(ask) {
       await removeFunction(ask.served.context, ask.caller, functionOf(ask).actionId)

@@ -1,6 +1,6 @@
 import { Fault } from '../../core/fault.ts'
 import type { Action, Run } from './stored.ts'
-import { uuidOf } from '../../core/ids.ts'
+import { instanceIdOf, instanceJobOf, uuidOf } from '../../core/ids.ts'
 import type { Job } from '../../core/job.ts'
 import type { Caller } from '../../controller/use-cases/context.ts'
 import { cronViewOf, type CronView } from '../../controller/use-cases/cron-jobs.ts'
@@ -76,15 +76,20 @@ export function runOf(ask: Ask): Run {
   const uuid = uuidIn(ask.param('execution_id'), 'execution_id')
   for (const project of projectsOf(ask, 'run')) {
     const run = state.get('run', project, uuid.replaceAll('-', ''))?.value
-    if (run && isExecution(ask, run)) return run
+    if (run && isExecution(run)) return run
   }
   throw new Fault('not_found', `no execution ${uuid}`)
 }
 
-/** Runs of actions that somebody asked for: of functions, and of jobs that there are. Others serve Firn's other façades. */
-export const isExecution = ({ served }: Ask, run: Run): boolean =>
-  run.purpose === 'job' &&
-  (run.function !== undefined || served.context.state.get('job', run.project, run.job) !== undefined)
+/** Runs of jobs and of functions, also when those are gone by now. The backups of instances are Trove's. */
+export const isExecution = ({ purpose, project, client, job, tasks }: Run): boolean =>
+  purpose === 'job' &&
+  !tasks.some(
+    ({ action }) =>
+      action.do === 'backup' &&
+      action.instance !== undefined &&
+      job === instanceJobOf(instanceIdOf(project, client, action.instance)),
+  )
 
 /** The UUID of the first action that a job of another façade has. */
 export const firstActionOf = ({ actions }: Pick<Job, 'actions'>): string | null =>

@@ -114,6 +114,7 @@ describe('a pattern of Qinling’s dialect', () => {
       '2027-01-01T00:00:00',
       '2027-01-01 00:00:00',
     ],
+    ...['/5 * * * *', '1,/5 * * * *', '0 /6 * * *'],
     ...['0 0 31 2 *', '0 0 30 2 *', 'CRON_TZ=UTC * * * * *', '* * * * \u0665', '*\u0000 * * * *'],
   ])('%j is refused', (pattern) => {
     expect(() => checkCron(pattern, noon)).toThrow(refusal)

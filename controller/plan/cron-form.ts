@@ -50,6 +50,8 @@ export function checkCron(text: string, now: Instant): void {
       'pattern',
       'must have five fields (minute, hour, day of month, month, day of week) or be a macro like @daily',
     )
+  // croner would take "/5" for "*/5".
+  if (/(^|[\s,])\//.test(pattern)) throw badField('pattern', 'a step needs what it goes through, as in */5')
   if (ticksOf(pattern, 'UTC', 'pattern', 'either').after(now) === undefined)
     throw badField('pattern', 'no date satisfies it')
 }

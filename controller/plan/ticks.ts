@@ -55,7 +55,7 @@ function compile(pattern: string, timezone: string, field: string, days: DayRule
     const options = { paused: true, timezone, domAndDow: days === 'both', sloppyRanges: true }
     cron = new Cron((fromEnd?.parts ?? parts).map(lastWeekday).join(' '), options)
   } catch (error) {
-    throw badField(field, error instanceof Error ? error.message : 'is no cron pattern')
+    throw badField(field, error instanceof Error ? asWritten(error.message) : 'is no cron pattern')
   }
   const next = (from: Instant): Instant | undefined => {
     const found = cron.nextRun(new Date(from))
@@ -63,6 +63,13 @@ function compile(pattern: string, timezone: string, field: string, days: DayRule
   }
   return remembering(fromEnd ? (from) => nextFromEnd(next, from, fromEnd.days, timezone) : next)
 }
+
+/** croner tells of days and months as it counts them, from 0 on. */
+const asWritten = (message: string): string =>
+  message.replace(
+    /(Invalid value for (?:day|month): )(-?\d+)$/,
+    (_, said: string, value: string) => said + (Number(value) + 1),
+  )
 
 /** Between two ticks the answer is the same for every instant, and many jobs share a pattern. */
 function remembering(next: (from: Instant) => Instant | undefined): Ticks {

@@ -1,5 +1,5 @@
 import type { FunctionCall, JsonObject } from '../../core/action.ts'
-import { isoOf, type Instant } from '../../core/clock.ts'
+import { instant, isoOf, later, type Instant } from '../../core/clock.ts'
 import { badField, Fault, isFault } from '../../core/fault.ts'
 import { jobId, uuidOf, type JobId } from '../../core/ids.ts'
 import type { Job, ScheduleFields } from '../../core/job.ts'
@@ -14,6 +14,7 @@ import {
 } from '../plan/cron-form.ts'
 import { instantOf } from '../plan/dates.ts'
 import { cronFields } from '../plan/fields.ts'
+import { ticksOf } from '../plan/ticks.ts'
 import { unchanged, type Stored } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
 import { checkInput, lookUp, movedTo, placeAsked, placeOf } from './functions.ts'
@@ -39,13 +40,13 @@ export function cronViewOf(context: Pick<Context, 'state'>, job: Job): CronView 
   const form = isServerRun(context, job) ? knownForm(job) : undefined
   if (!form) return undefined
   const standing = standingOf(job)
-  const once = standing === 'done' ? 0 : 1
   return {
     form,
     standing,
     first: job.first ?? firstSlot(job),
     next: nextShown(job),
-    left: job.plan.left ?? (form.is === 'once' ? once : null),
+    // Of one that nobody was there for in time, nothing is to come either.
+    left: standing === 'done' ? 0 : (job.plan.left ?? (form.is === 'once' ? 1 : null)),
   }
 }
 
@@ -68,8 +69,13 @@ export function timeIn(text: string, field: string): Instant {
     /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.\d{1,20})? ?(Z|[+-]\d\d:?\d\d)?)?$/i.exec(text) ?? []
   if (day === undefined)
     throw badField(field, 'must be a time like 2027-01-31T02:00:00Z, in UTC unless it has an offset')
-  return instantOf(`${day}T${time}${zone.toUpperCase()}`, 'UTC', field)
+  const at = instantOf(`${day}T${time}${zone.toUpperCase()}`, 'UTC', field)
+  if (at >= endOfTime) throw badField(field, 'must be before the year 10000, in UTC')
+  return at
 }
+
+/** Later years take more digits than times are shown and stored with. */
+const endOfTime = instant(Date.UTC(10_000, 0))
 
 /** A time that is asked for must lie this far ahead. Milliseconds; as Qinling has it. */
 const aheadMs = 60_000
@@ -135,6 +141,11 @@ function checkedTimes(
     return { schedule: first === undefined ? {} : { schedule_date: dateOf(first) }, firn: { count: 1 } }
   }
   checkCron(pattern, now)
+  if (
+    first !== undefined &&
+    ticksOf(pattern, 'UTC', 'pattern', 'either').after(later(first, -1)) === undefined
+  )
+    throw badField('first_execution_time', 'the pattern has no date from then on')
   if (count !== undefined && count < 1) throw badField('count', 'must be at least 1 with a pattern')
   return {
     schedule: first === undefined ? {} : { schedule_start_date: dateOf(first) },

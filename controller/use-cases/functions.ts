@@ -1,5 +1,5 @@
 import { isObject, type FunctionCall, type JobAction, type Json, type JsonObject } from '../../core/action.ts'
-import { badField, Fault, isFault } from '../../core/fault.ts'
+import { badField, isFault } from '../../core/fault.ts'
 import {
   clientId,
   uuidOf,
@@ -12,12 +12,9 @@ import {
 import type { Job } from '../../core/job.ts'
 import type { Reason } from '../../core/run.ts'
 import { isEnrolled } from '../../core/select.ts'
-import { standingOf } from '../plan/cron-form.ts'
-import { ref, unchanged, type ActionDocument, type Alias, type Stored } from '../state/documents.ts'
-import { scoped } from '../state/indexes.ts'
-import type { Caller, Context } from './context.ts'
+import type { ActionDocument, Alias, Stored } from '../state/documents.ts'
+import type { Context } from './context.ts'
 import { selectorOf } from './job-planning.ts'
-import { retrying } from './retrying.ts'
 import { isSecretName, mask } from './secret-fields.ts'
 
 type Lookups = Pick<Context, 'state'>
@@ -217,24 +214,3 @@ export function movedTo(job: Job, place: Place | undefined): Job {
 
 /** The job that runs of a function asked for by hand belong to. It is stored nowhere: nothing but requests starts it. */
 export const functionJobOf = (action: ActionId): JobId => uuidOfName('function', action) as JobId
-
-/**
- * Deletes a saved action. Throws Fault 'not_found', 'forbidden' while a job that is neither done nor cancelled calls it,
- * 'stale_write', 'store_down'.
- */
-export async function removeFunction(context: Context, caller: Caller, id: ActionId): Promise<void> {
-  const { state } = context
-  const { project } = caller
-  await retrying(context, async () => {
-    const action = state.get('action', project, id)
-    if (!action) throw new Fault('not_found', `no function ${uuidOf(id)}`)
-    for (const { value } of state.where('job', 'function', scoped(project, id)))
-      if (['running', 'paused'].includes(standingOf(value)))
-        throw new Fault('forbidden', `function ${uuidOf(id)} is used by job ${uuidOf(value.id)}`)
-    await state.commit({
-      requires: [unchanged('action', project, id, action)],
-      puts: [],
-      deletes: [ref('action', project, id)],
-    })
-  })
-}

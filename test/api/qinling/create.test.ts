@@ -246,6 +246,21 @@ describe('a job that is refused', () => {
       (function_id) => ({ function_id, first_execution_time: '2099-01-01T00:00:00+25:00' }),
     ],
     [
+      'a time beyond what can be written',
+      400,
+      'first_execution_time',
+      (function_id) => ({ function_id, first_execution_time: '9999-12-31T23:00:00-10:00' }),
+    ],
+    [
+      'a time after which the pattern has no date',
+      400,
+      'first_execution_time',
+      (function_id) => ({ function_id, pattern: '@daily', first_execution_time: '9999-12-31T23:00:00Z' }),
+    ],
+    ['a step through nothing', 400, 'pattern', (function_id) => ({ function_id, pattern: '/5 * * * *' })],
+    ['a day 32', 400, 'day: 32', (function_id) => ({ function_id, pattern: '0 0 32 * *' })],
+    ['a month 13', 400, 'month: 13', (function_id) => ({ function_id, pattern: '0 0 * 13 *' })],
+    [
       'a count of many for one time',
       400,
       'count',

@@ -139,6 +139,17 @@ describe('a job made through Freezer', () => {
     expect(await w.firings(uuid)).toHaveLength(3)
   })
 
+  it('leaves its executions when it is deleted', async () => {
+    const w = await startWorld()
+    const { uuid } = await freezerJob(w)
+    await w.fire(uuid)
+    const before = await w.firings(uuid)
+    expect(before).toHaveLength(1)
+    expect((await w.q('DELETE', `/jobs/${uuid}`)).status).toBe(204)
+    expect(await w.firings(uuid)).toEqual(before)
+    expect((await w.q('GET', `/executions/${before[0].id}`)).json).toEqual(before[0])
+  })
+
   it('at one date is a job that runs once', async () => {
     const w = await startWorld()
     const at = time(w.now() + 3_600_000)

@@ -240,6 +240,15 @@ describe('firing', () => {
     ])
   })
 
+  it('leaves nothing of a job that runs once when nobody was there for it in time', async () => {
+    const w = await startWorld()
+    const { id } = await w.job({ pattern: null, first_execution_time: time(w.now() + 120_000) })
+    w.pass(2 * 86_400_000)
+    await w.look(id)
+    expect((await w.q('GET', `/jobs/${id}`)).json).toMatchObject({ status: 'done', count: 0 })
+    expect(await w.firings(id)).toEqual([])
+  })
+
   it('makes an execution on each client that matches, and counts as one', async () => {
     const w = await startWorld()
     for (const name of ['n2', 'n3']) {

@@ -208,9 +208,31 @@ describe('functions', () => {
       expect((await w.q('DELETE', `/functions/${function_id}`)).status).toBe(404)
     }
   })
+
+  it('cannot be deleted while they are shown with a job that Freezer’s API has made', async () => {
+    const w = await startWorld()
+    const freezer_action = { action: 'exec', command: 'true' }
+    const document = { client_id: 'n1', job_actions: [{ freezer_action }] }
+    await w.ask('POST', '/v1/jobs', { ...document, job_schedule: { schedule_hour: '3' } })
+    const [{ id, function_id }] = (await w.q('GET', '/jobs')).json.jobs
+    const refused = await w.q('DELETE', `/functions/${function_id}`)
+    expect([refused.status, refused.json.faultstring]).toEqual([403, expect.stringContaining(id)])
+    await w.q('PUT', `/jobs/${id}`, { status: 'cancelled' })
+    expect((await w.q('DELETE', `/functions/${function_id}`)).status).toBe(204)
+    // One that is no job here keeps nothing: it has a copy of its own.
+    await w.ask('POST', '/v1/jobs', { ...document, job_schedule: { schedule_interval: '5 minutes' } })
+    const [{ id: other }] = (await w.q('GET', '/functions')).json.functions
+    expect((await w.q('DELETE', `/functions/${other}`)).status).toBe(204)
+  })
 })
 
 describe('aliases', () => {
+  it.each(['.', '..'])('are not called %j, which no path could name', async (name) => {
+    const w = await startWorld()
+    const refused = await w.q('POST', '/aliases', { name, function_id: await w.saved() })
+    expect([refused.status, refused.json.faultstring]).toEqual([400, expect.stringContaining('name')])
+  })
+
   it('are made, listed, shown, changed and deleted by name', async () => {
     const w = await startWorld()
     const [one, other] = [await w.saved(), await w.saved()]
