@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { BackupStrategy } from '../../core/instance.ts'
 import { removeStrategy, setStrategy, strategiesOf } from '../../controller/use-cases/strategies.ts'
+import { isUuid } from '../../core/ids.ts'
 import { some } from '../fields.ts'
 import type { Ask, Route } from '../route.ts'
 import { accepted } from './accepted.ts'
@@ -38,6 +39,10 @@ const body = z.looseObject({
 
 const path = '/backup_strategies'
 
+/** Ids of instances count in either case; another text is taken as it is, for it need not name one. */
+const instanceNamed = (text: string | undefined): string | undefined =>
+  text !== undefined && isUuid(text) ? text.toLowerCase() : text
+
 /** The caller, in the project that an administrator names. */
 const placed = (ask: Ask, project: string | undefined): Ask['caller'] => ({
   ...ask.caller,
@@ -52,7 +57,7 @@ export const strategyRoutes: readonly Route[] = [
     answers: { 200: z.object({ backup_strategies: z.array(strategyForm) }) },
     answer(ask, { query }) {
       const { project } = placed(ask, query.project_id)
-      const found = strategiesOf(ask.served.context, project, query.instance_id)
+      const found = strategiesOf(ask.served.context, project, instanceNamed(query.instance_id))
       return ask.json({ backup_strategies: found.map(view) })
     },
   }),
@@ -64,7 +69,7 @@ export const strategyRoutes: readonly Route[] = [
       const { backup_strategy } = await input.body()
       const { value } = await setStrategy(ask.served.context, ask.caller, {
         container: backup_strategy.swift_container,
-        ...some('instance', backup_strategy.instance_id),
+        ...some('instance', instanceNamed(backup_strategy.instance_id)),
       })
       return ask.json({ backup_strategy: view(value) }, 202)
     },
@@ -75,7 +80,7 @@ export const strategyRoutes: readonly Route[] = [
     answers: { 202: 'nothing' },
     async answer(ask, { query }) {
       await removeStrategy(ask.served.context, placed(ask, query.project_id), {
-        ...some('instance', query.instance_id),
+        ...some('instance', instanceNamed(query.instance_id)),
       })
       return accepted(ask)
     },

@@ -152,6 +152,18 @@ describe('a backup strategy', () => {
     expect(await list(trove, `?instance_id=${id}`)).toEqual([ofInstance])
   })
 
+  it('is an instance’s in either case of its id', async () => {
+    const trove = await startTrove()
+    const { id } = trove.instance
+    const made = await set(trove, { swift_container: 'b', instance_id: id.toUpperCase() })
+    expect(made.json.backup_strategy.instance_id).toBe(id)
+    expect(await list(trove, `?instance_id=${id.toUpperCase()}`)).toHaveLength(1)
+    await trove.post({ name: 'a', instance: id })
+    expect(trove.stored()).toMatchObject([{ container: 'b' }])
+    await trove.ask('DELETE', `/backup_strategies?instance_id=${id.toUpperCase()}`)
+    expect(await list(trove)).toEqual([])
+  })
+
   it('is dropped with 202 and no body, also when there was none', async () => {
     const trove = await startTrove()
     await set(trove, { swift_container: 'all' })
