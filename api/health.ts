@@ -13,20 +13,21 @@ const readiness = z.object({
     .enum(['ok', 'away'])
     .meta({ description: 'Without it runs still start: it is told and not needed' }),
   leader: z.enum(['this', 'other', 'none']),
+  draining: z.boolean().meta({ description: 'It was asked to end: send requests to another server' }),
   lines_open: z.int().meta({ description: 'Agents connected to this server' }),
 })
 
-/** Ready: the store answers and some server leads. Without NATS runs still start, so it is told and not needed. */
+/** Ready: the store answers, some server leads, and this one is not about to end. Without NATS runs still start, so it is told and not needed. */
 function ready(ask: Ask): Response {
   const { live, context } = ask.served
-  const { etcd, nats, leader, linesOpen } = live.health()
-  const isReady = context.state.loaded && etcd && leader !== 'none'
+  const { etcd, nats, leader, linesOpen, draining } = live.health()
+  const isReady = context.state.loaded && etcd && leader !== 'none' && !draining
   const words = {
     status: isReady ? 'ok' : 'not ready',
     etcd: etcd ? 'ok' : 'away',
     loaded: context.state.loaded,
     nats: nats ? 'ok' : 'away',
-    leader,
+    ...{ leader, draining },
     lines_open: linesOpen,
   }
   return ask.json(words, isReady ? 200 : 503)

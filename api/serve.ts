@@ -47,16 +47,20 @@ function unreadable(error: unknown): Response {
   return new Response(JSON.stringify(body), { status, headers })
 }
 
+export interface HttpServing extends AsyncDisposable {
+  readonly url: string
+  /** From now on each answer closes its connection, so that callers who keep theirs open go elsewhere before the end. */
+  drain(): void
+}
+
 /**
  * Serves the API until it is disposed of: then it takes no more requests, ends open streams, and lets what is under way
  * finish for at most 5 s. Throws node's error when the port is taken.
  */
-export async function serveHttp(
-  deps: ApiDeps,
-  options: HttpOptions,
-): Promise<AsyncDisposable & { readonly url: string }> {
+export async function serveHttp(deps: ApiDeps, options: HttpOptions): Promise<HttpServing> {
   const { port, host, headersMs = headersDefaultMs, requestMs = requestDefaultMs } = options
   const stopping = new AbortController()
+  let isDraining = false
   const app = buildApp(deps, stopping.signal)
   // HTTP/1.0 need not name a host, and balancers ask so for readiness.
   const listener = getRequestListener(app.fetch, { hostname: 'localhost', errorHandler: unreadable })
@@ -68,7 +72,10 @@ export async function serveHttp(
       connectionsCheckingInterval: Math.min(headersMs, requestMs, 1_000),
       keepAliveTimeout: idleMs,
     },
-    (incoming, outgoing) => void listener(incoming, outgoing),
+    (incoming, outgoing) => {
+      if (isDraining) outgoing.setHeader('connection', 'close')
+      void listener(incoming, outgoing)
+    },
   )
   answerUnparsed(server)
   server.maxConnections = options.connections ?? connectionsDefault
@@ -81,6 +88,9 @@ export async function serveHttp(
   const { address, port: actual } = server.address() as AddressInfo
   return {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${actual}`,
+    drain: () => {
+      isDraining = true
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       stopping.abort()

@@ -5,7 +5,7 @@ import { openLog, recorder } from './events.ts'
 import { startServer } from './start.ts'
 
 /** How long an orderly end may take before the process ends anyway. Milliseconds. */
-const endMsMax = 15_000
+const endMsMax = 20_000
 
 /**
  * `firn server --config FILE`: runs one server until SIGTERM or SIGINT, then drains; a second signal ends it at once. Resolves

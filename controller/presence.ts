@@ -6,25 +6,36 @@ import { version } from './version.ts'
 /** How soon this server's own document is written again when it was lost with its lease. Milliseconds. */
 const presenceMs = 500
 
+/** This server's entry in the list of servers. Disposing leaves it as it is: it goes with the lease. */
+export interface Presence extends Disposable {
+  /** Whether agents of this server have another one to go to. */
+  hasOthers(): boolean
+  /** Lists this server as one that takes no more agents. Resolves once that is written or could not be. Never throws. */
+  drain(): Promise<void>
+}
+
 /**
  * Keeps this server listed until disposed: its document goes with its lease, and comes back with the next. Never throws.
  */
 export function keepPresence(
   context: Context,
   server: { readonly id: ServerId; readonly agents: string; readonly http: string },
-): Disposable {
+): Presence {
   const { state, clock } = context
   const stop = new AbortController()
   const startedAt = clock.now()
+  let isDraining = false
+  const store = async (): Promise<void> => {
+    const stored = state.get('server', '', server.id)
+    const draining = isDraining ? ({ draining: true } as const) : {}
+    await state.commit({
+      requires: [unchanged('server', '', server.id, stored)],
+      puts: [put('server', '', server.id, { ...server, version, startedAt, ...draining })],
+    })
+  }
   const write = async (): Promise<void> => {
     while (!stop.signal.aborted && !state.get('server', '', server.id)) {
-      const value = { ...server, version, startedAt }
-      await state
-        .commit({
-          requires: [unchanged('server', '', server.id, undefined)],
-          puts: [put('server', '', server.id, value)],
-        })
-        .catch(() => undefined) // away, or written meanwhile: the next round sees
+      await store().catch(() => undefined) // away, or written meanwhile: the next round sees
       await clock.sleep(presenceMs, stop.signal).catch(() => undefined)
     }
   }
@@ -33,6 +44,12 @@ export function keepPresence(
     if (kind === 'server' && id === server.id && !after) void write()
   })
   return {
+    hasOthers: () => [...state.all('server')].some(({ value }) => value.id !== server.id && !value.draining),
+    drain: async () => {
+      isDraining = true
+      // Should this fail, agents that leave may come once more, and are sent on.
+      await store().catch(() => undefined)
+    },
     [Symbol.dispose]: () => {
       off()
       stop.abort()

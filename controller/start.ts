@@ -7,6 +7,7 @@ import { systemClock } from '../core/clock-system.ts'
 import { badField, isFault } from '../core/fault.ts'
 import { projectId, userId, type RunId, type ServerId } from '../core/ids.ts'
 import type { ServerConfig } from './config.ts'
+import { drain } from './drain.ts'
 import { openEtcd } from './etcd/open.ts'
 import type { Recorder } from './events.ts'
 import { serveAgents } from './grpc/server.ts'
@@ -49,7 +50,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /**
  * Starts one server and resolves when it takes requests. It waits for etcd for as long as it takes (or until the signal
- * aborts); NATS may come later. Disposing drains: agents move, looks under way end, leadership is given up.
+ * aborts); NATS may come later. Disposing drains: others lead, agents move, answers and looks under way end.
  */
 export async function startServer(
   config: ServerConfig,
@@ -131,7 +132,8 @@ export async function startServer(
     }),
   )
   ours = config.agents.advertise[0] ?? `${config.agents.host}:${agents.port}`
-  const live = liveOf({ state, leadership, feed: feed.feed, lines, board, asks })
+  const end = new AbortController()
+  const live = liveOf({ state, leadership, feed: feed.feed, lines, board, asks, ending: end.signal })
   const http = stack.use(
     await serveHttp(
       {
@@ -145,7 +147,7 @@ export async function startServer(
       config.http,
     ),
   )
-  stack.use(keepPresence(context, { id, agents: ours, http: http.url }))
+  const presence = stack.use(keepPresence(context, { id, agents: ours, http: http.url }))
   reconciler.wakeAll()
   if (config.ready_file !== undefined)
     await writeReady(config.ready_file, { url: http.url, agents: ours, server_id: id })
@@ -158,7 +160,8 @@ export async function startServer(
     agents: ours,
     [Symbol.asyncDispose]: async () => {
       record('server.draining', { waitingFor: `${lines.size} agents, ${reconciler.backlog} looks` })
-      await agents.drain()
+      end.abort()
+      await drain({ leadership, presence, agents, http })
       await running.disposeAsync()
       record('server.stopped', {})
     },
@@ -257,7 +260,12 @@ function enrolment(
     issue: (csr, agent) => issueFromCsr(authority, csr, agent, clock.now()),
     natsCredentials: (project, client, expiresAt) => operator.agentCredentials(project, client, expiresAt),
     natsServers: () => config.nats.servers,
-    agentServers: () => [...new Set([ours(), ...[...state.all('server')].map(({ value }) => value.agents)])],
+    agentServers: () => [
+      ...new Set([
+        ours(),
+        ...[...state.all('server')].flatMap(({ value }) => (value.draining ? [] : [value.agents])),
+      ]),
+    ],
   }
 }
 
@@ -268,9 +276,11 @@ interface LiveParts {
   readonly lines: LineBook
   readonly board: ProgressBoard
   readonly asks: Asks
+  /** Aborts when the server was asked to end. */
+  readonly ending: AbortSignal
 }
 
-const liveOf = ({ state, leadership, feed, lines, board, asks }: LiveParts): Live => ({
+const liveOf = ({ state, leadership, feed, lines, board, asks, ending }: LiveParts): Live => ({
   progressOf: (run) => board.of(run),
   browse: (project, client, ask) => asks.browse(lines.line(project, client), ask),
   health: () => ({
@@ -278,6 +288,7 @@ const liveOf = ({ state, leadership, feed, lines, board, asks }: LiveParts): Liv
     nats: feed.healthy(),
     leader: leadership.epoch() !== undefined ? 'this' : leadership.highest() > 0 ? 'other' : 'none',
     linesOpen: lines.size,
+    draining: ending.aborted,
   }),
 })
 

@@ -150,4 +150,6 @@ export interface Server {
   readonly http: string
   readonly version: string
   readonly startedAt: Instant
+  /** It is about to end: agents are to go to the others. */
+  readonly draining?: true
 }

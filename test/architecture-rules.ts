@@ -106,6 +106,12 @@ export const ZONES: Zone[] = [
     packages: [],
     node: [],
   },
+  {
+    path: 'controller/drain.ts',
+    mayImport: ['controller/ports', 'controller/presence.ts'],
+    packages: [],
+    node: [],
+  },
   { path: 'controller/version.ts', mayImport: [], packages: [], node: ['node:module'] },
 
   { path: 'agent/ports', mayImport: ['core'], ...PURE },

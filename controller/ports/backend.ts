@@ -101,7 +101,7 @@ export interface Feed {
 
 /**
  * Who plans. A leader is computed, not remembered: `epoch()` gives a number only while the lease provably holds.
- * Disposing resigns at once.
+ * Disposing resigns at once, and may be done twice; `highest()` then stays what it was.
  */
 export interface Leadership extends AsyncDisposable {
   /** This process's epoch while it leads. */

@@ -30,4 +30,6 @@ export interface Health {
   /** Whether some server leads, as far as this one knows. */
   readonly leader: 'this' | 'other' | 'none'
   readonly linesOpen: number
+  /** It was asked to end: new requests are better sent to another server. */
+  readonly draining: boolean
 }

@@ -290,7 +290,8 @@ export class Reconciler implements AsyncDisposable {
 
   /** host:port of every server that takes agents. */
   #addresses(): string[] {
-    return [...this.#options.context.state.all('server')].map(({ value }) => value.agents)
+    const servers = [...this.#options.context.state.all('server')]
+    return servers.flatMap(({ value }) => (value.draining ? [] : [value.agents]))
   }
 
   /** Agents learn where else they could go. In slices: there may be ten thousand of them. */

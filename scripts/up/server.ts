@@ -49,7 +49,7 @@ export async function serverRecipe(
     ...{ name, kind: 'server', file, args: [...args, 'server', '--config', at('.yaml')], env: base.env },
     log: path.join(layout.logs, `${name}.log`),
     // A little more than a server itself gives its end.
-    stopMs: 16_000,
+    stopMs: 21_000,
     prepare: () => rm(ready, { force: true }),
     isReady: async () => {
       if (!existsSync(ready)) return false

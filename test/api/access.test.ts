@@ -173,6 +173,14 @@ describe('every answer', () => {
   })
 })
 
+it('a server that is about to end is not ready', async () => {
+  const api = await startApi()
+  const health = api.deps.live.health()
+  api.deps.live.health = () => ({ ...health, draining: true })
+  const { status, json } = await api.ask('GET', '/readyz')
+  expect([status, json.status, json.draining]).toEqual([503, 'not ready', true])
+})
+
 describe('while the store is away', () => {
   it('reads are served and say how old they may be, writes are refused', async () => {
     const { ask, store } = await startApi()

@@ -108,7 +108,13 @@ export async function startApi(with_: Partial<ApiDeps> = {}, store = memoryStore
     live: {
       progressOf: () => undefined,
       browse: async () => ({ entries: [], more: false }),
-      health: () => ({ etcd: state.staleMs === undefined, nats: feed.isUp, leader: 'this', linesOpen: 0 }),
+      health: () => ({
+        etcd: state.staleMs === undefined,
+        nats: feed.isUp,
+        leader: 'this',
+        linesOpen: 0,
+        draining: false,
+      }),
     },
     events: {
       async *follow(of, { after }) {

@@ -14,6 +14,7 @@ async function served(options: Partial<HttpOptions> = {}) {
     api,
     url: server.url,
     token: await api.token('admin'),
+    drain: () => server.drain(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }
@@ -168,6 +169,23 @@ describe('the server', () => {
     const head = `POST /v1/jobs HTTP/1.1\r\nhost: x\r\nx-auth-token: ${server.token}\r\ncontent-length: 5\r\n\r\n{`
     expect(await raw(server.url, head)).toMatch(/^HTTP\/1.1 408 |^$/)
     expect(server.api.failures).toEqual([])
+  })
+
+  it('closes connections with their next answer once it is to go away', async () => {
+    await using server = await served()
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
+    let got = ''
+    socket.on('data', (chunk) => (got += chunk.toString()))
+    const ask = () => socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')
+    ask()
+    await eventually(() => got.includes('"ok"'))
+    expect(got).toMatch(/^connection: keep-alive/im)
+    server.drain()
+    got = ''
+    const closed = once(socket, 'close')
+    ask()
+    await closed
+    expect(got).toMatch(/^HTTP\/1.1 200 .*^connection: close/ims)
   })
 
   it('ends open streams when it goes away', async () => {

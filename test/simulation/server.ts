@@ -124,12 +124,12 @@ export class Server {
     reconciler.wakeAll()
     this.serving = { process, context, membership }
     this.#stop = async () => {
+      await Promise.all([leadership[Symbol.asyncDispose](), presence.drain()])
       world.exchange.hangUp(this.host.name, agents)
       await agents.drain()
       presence[Symbol.dispose]()
       await feed[Symbol.asyncDispose]()
       await reconciler[Symbol.asyncDispose]()
-      await leadership[Symbol.asyncDispose]()
       await state[Symbol.asyncDispose]()
       await backend[Symbol.asyncDispose]()
     }
