@@ -17,7 +17,7 @@ export interface Schedule {
 
 /** What else decides about a slot that is due. */
 export interface Load {
-  /** Slots of which runs are open. */
+  /** Slots of which runs are open; more than decide need not be counted. */
   readonly open: number
   /** Slots that failed one after the other, up to the newest that ended, since it was resumed. */
   readonly failures: number
@@ -44,7 +44,7 @@ const catchUpMaxMs = 24 * 3_600_000
 const promptMs = 60_000
 
 /** With `overlap: allow`, more open slots than this are no overlap any more, but a queue without an end. */
-const openMost = 10
+export const openMost = 10
 
 /** What is known of a schedule that is being looked at. */
 interface Subject extends Schedule {

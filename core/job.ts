@@ -37,6 +37,15 @@ export interface Plan {
   readonly set?: Instant
   /** What `next` was when the schedule was stopped. Shown; never fires. */
   readonly held?: Instant
+  /** The slot claimed last, while runs of it are still to be made: it is for more clients than one write holds. */
+  readonly making?: Making
+}
+
+/** Whatever client matches and has no run for the slot is still to get one: so it takes the same space for any number. */
+export interface Making {
+  readonly slot: Instant
+  /** What is not made by then is not made any more: the start deadline. */
+  readonly by: Instant
 }
 
 /** What a job of a client without an enrolled agent says of itself: stored as its scheduler sends it. */

@@ -7,6 +7,7 @@ export const skipReasons = [
   'excluded',
   'failures',
   'hold_off',
+  'leader_lost',
   'missed',
   'no_client',
   'no_member',

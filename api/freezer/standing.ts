@@ -73,6 +73,7 @@ const busyStatus = (runs: readonly Run[]): string =>
 
 function restingStatus(job: Job, last: Run | undefined): string {
   if (job.wanted !== 'active') return hasRunSince(job, last) ? 'completed' : 'stop'
+  if (job.plan.making) return 'running'
   if (job.plan.next !== undefined) return 'scheduled'
   return last ? 'completed' : ''
 }

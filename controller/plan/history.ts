@@ -25,7 +25,7 @@ export const isForgotten = (run: Run, now: Instant): boolean =>
   run.state.is === 'finished' && run.state.at + (run.function ? callsKeptMs : orphansKeptMs) < now
 
 /** Old runs are dropped only in lots, so that a busy job does not write a delete with every run. */
-const lot = 50
+export const lot = 50
 
 /**
  * The finished runs of one job that need not be kept any more; none until a lot has come together. `isNeeded`: by a set that

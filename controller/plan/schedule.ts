@@ -1,7 +1,7 @@
 import { instant, later, type Instant } from '../../core/clock.ts'
 import { badField, isFault } from '../../core/fault.ts'
 import type { Job, Plan, ScheduleFields } from '../../core/job.ts'
-import { withSkip, type Skip } from '../../core/skip.ts'
+import { withSkip, type Skip, type SkipReason } from '../../core/skip.ts'
 import { latestTick, nextTick } from './calendar.ts'
 import { countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
 import { latestDue, nextSlot, skipOf, slotAfter } from './slots.ts'
@@ -94,6 +94,7 @@ const begun = (plan: Plan | undefined): Plan => ({
   ...(plan?.claimed === undefined ? {} : { claimed: plan.claimed }),
   ...(plan?.skips === undefined ? {} : { skips: plan.skips }),
   ...(plan?.since === undefined ? {} : { since: plan.since }),
+  ...(plan?.making === undefined ? {} : { making: plan.making }),
 })
 
 /** The plan with nothing to come: stopped, or in a session. It remembers what would have come, and what was set. */
@@ -146,3 +147,10 @@ export const withSkipped = (plan: Plan, skip: Skip | undefined): Plan =>
         skips: withSkip(plan.skips, skip, false),
       }
     : plan
+
+/** The plan with no run to be made any more. `why`: some were not made. */
+export function madeAll({ making, ...plan }: Plan, why?: SkipReason): Plan {
+  if (making === undefined || why === undefined) return plan
+  const skip = { from: making.slot, to: making.slot, count: 1, reason: why }
+  return { ...plan, skips: withSkip(plan.skips, skip, false) }
+}

@@ -1,10 +1,10 @@
 import { later, type Instant } from '../../core/clock.ts'
 import { isFault } from '../../core/fault.ts'
-import type { ProjectId } from '../../core/ids.ts'
+import { slotAt, type ProjectId } from '../../core/ids.ts'
 import type { Epoch } from '../../core/link.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf } from '../../core/set.ts'
-import { isAnswerForgotten, isForgotten, runsKept, surplusOf } from '../plan/history.ts'
+import { isAnswerForgotten, isForgotten, lot, runsKept, surplusOf } from '../plan/history.ts'
 import type { Ref } from '../ports/backend.ts'
 import { ref } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
@@ -38,7 +38,8 @@ export class History {
     const { context, epoch } = this.#options
     const { state } = context
     const key = scoped(project, job)
-    if (epoch() === undefined || state.countWhere('run', 'job', key) <= runsKept) return
+    const finished = state.countWhere('run', 'job', key) - state.countWhere('run', 'openOfJob', key)
+    if (epoch() === undefined || finished < runsKept + lot) return
     const runs = [...state.where('run', 'job', key)].map(({ value }) => value)
     const surplus = surplusOf(runs, (run) => this.#isNeeded(run))
     await this.#drop(surplus.map(refOf))
@@ -83,9 +84,14 @@ export class History {
     }
   }
 
-  /** By a set that goes on, or by a record that has still to be told how it ended. */
-  #isNeeded({ id, project, session }: Run): boolean {
+  /**
+   * By a set that goes on, by a record that has still to be told how it ended, or to show that it was made while others of its
+   * slot are not.
+   */
+  #isNeeded({ id, project, session, job, slot }: Run): boolean {
     const { state } = this.#options.context
+    const making = state.get('job', project, job)?.value.plan.making
+    if (making && slot === slotAt(making.slot)) return true
     const set = session && state.get('set', project, setIdOf(session.id, session.tag))?.value
     if (set !== undefined && set.phase.is !== 'ended') return true
     const key = scoped(project, id)

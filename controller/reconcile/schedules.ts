@@ -1,6 +1,6 @@
-import type { Instant } from '../../core/clock.ts'
+import { later, type Instant } from '../../core/clock.ts'
 import { isFault } from '../../core/fault.ts'
-import { runIdOf, slotAt, type ProjectId } from '../../core/ids.ts'
+import { slotAt, type ProjectId } from '../../core/ids.ts'
 import type { Job, Plan, Session } from '../../core/job.ts'
 import type { Epoch } from '../../core/link.ts'
 import { claimDue, notStarted, type Claim } from '../plan/claim.ts'
@@ -14,18 +14,19 @@ import {
   loadOfSession,
   startMsOf,
 } from '../use-cases/schedule-load.ts'
-import { createRuns, requestsOf, runOf } from '../use-cases/start-run.ts'
+import { missingOf, requestsOf, runOf, runsAtOnce } from '../use-cases/start-run.ts'
 import { admit } from '../use-cases/start-session.ts'
-
-/** Each run may bring a repository with it, and each is required to be absent: four of etcd's 128 operations. */
-const runsInClaim = 25
+import { makeRuns } from './making.ts'
 
 export interface SchedulesOptions {
   readonly context: Context
   readonly epoch: () => Epoch | undefined
 }
 
-/** Leader only: claims the slots of jobs and sessions that fall due. A slot and what it starts are one transaction. */
+/**
+ * Leader only: claims the slots of jobs and sessions that fall due. A slot and what it starts are one transaction; where that
+ * is more than one holds, the claim says what is still to be made, and that follows.
+ */
 export class Schedules {
   readonly #options: SchedulesOptions
 
@@ -39,7 +40,13 @@ export class Schedules {
     const stored = context.state.get('job', project, id)
     if (leads === undefined || !stored) return undefined
     const job = stored.value
+    const { next, making } = job.plan
     const now = context.clock.now()
+    if (making) {
+      await unlessStale(context, () => makeRuns(context, stored, making, leads))
+      return now
+    }
+    if (next === undefined || next > now) return next
     const claim = claimDue(job, loadOfJob(context, job), now)
     if (claim.do === 'wait') return claim.until
     if (claim.do === 'cancel') {
@@ -53,27 +60,25 @@ export class Schedules {
   async #claimJob(stored: Stored<Job>, claim: Decided, epoch: Epoch): Promise<void> {
     const { context } = this.#options
     const slot = slotAt(claim.slot)
+    const startMs = startMsOf(context, stored.value, claim.slot)
     const { job, requests } =
       claim.do === 'start'
-        ? requestsOf(
-            context,
-            stored.value,
-            slot,
-            stored.value.user,
-            startMsOf(context, stored.value, claim.slot),
-          )
+        ? requestsOf(context, stored.value, slot, stored.value.user, startMs)
         : { job: { ...stored.value, ...wantedAfter(claim) }, requests: [] }
+    const now = context.clock.now()
+    const isLarge = requests.length > runsAtOnce
+    const runs = isLarge ? [] : missingOf(context, requests).map((request) => runOf(context, request))
+    const made = creating(runs)
+    const by = later(now, startMs ?? context.settings.startMs)
+    const making = isLarge ? { making: { slot: claim.slot, by } } : {}
     const isIdle = claim.do === 'start' && requests.length === 0
     const plan = isIdle ? notStarted(stored.value.plan, claim.passed, claim.slot, 'no_client') : claim.plan
-    // More runs than fit into the claim are made before it: after a crash the slot is still due, and they are found.
-    while (requests.length > runsInClaim) await createRuns(context, requests.splice(0, runsInClaim))
-    const missing = requests.filter(
-      ({ client }) => !context.state.get('run', job.project, runIdOf(job.project, job.id, client, slot)),
-    )
-    const runs = creating(missing.map((request) => runOf(context, request)))
     await context.state.commit({
-      requires: [unchanged('job', job.project, job.id, stored), ...runs.requires],
-      puts: [put('job', job.project, job.id, { ...job, plan, updatedAt: context.clock.now() }), ...runs.puts],
+      requires: [unchanged('job', job.project, job.id, stored), ...made.requires],
+      puts: [
+        put('job', job.project, job.id, { ...job, plan: { ...plan, ...making }, updatedAt: now }),
+        ...made.puts,
+      ],
       epoch,
     })
   }

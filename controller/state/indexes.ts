@@ -43,8 +43,8 @@ const indexes = {
     function: (job) => (job.function?.action ? [scoped(job.project, job.function.action)] : []),
     /** Ids that are shown in another form: as a UUID. */
     uuid: (job) => foreignId(job.id),
-    /** Jobs with a slot to come. */
-    planned: (job) => (job.plan.next !== undefined ? [every] : []),
+    /** Jobs with a slot to come, or with runs to be made. */
+    planned: ({ plan }) => (plan.next !== undefined || plan.making !== undefined ? [every] : []),
   },
   session: {
     planned: (session) => (session.plan.next !== undefined ? [every] : []),

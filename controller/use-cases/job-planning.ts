@@ -7,7 +7,16 @@ import type { Job, Plan, Reported, ScheduleFields, Session } from '../../core/jo
 import { isEnrolled } from '../../core/select.ts'
 import type { Skip } from '../../core/skip.ts'
 import { autostartOf, countOf, patternIn, timezoneOf } from '../plan/extensions.ts'
-import { onceNow, replan, stopped, triggerIn, unplanned, unstarted, withSkipped } from '../plan/schedule.ts'
+import {
+  madeAll,
+  onceNow,
+  replan,
+  stopped,
+  triggerIn,
+  unplanned,
+  unstarted,
+  withSkipped,
+} from '../plan/schedule.ts'
 import type { Context } from './context.ts'
 
 /**
@@ -110,7 +119,9 @@ function planOf(
   })
   const lost = before && lostSlots(before, job, plan, now)
   if (fires) return withSkipped(isResumed ? { ...plan, since: now } : plan, lost)
-  return withSkipped(isSame ? unplanned(before.plan) : stopped(before?.plan, plan), lost)
+  // Runs that were still to be made would start after the answer that says it is stopped.
+  const was = before && madeAll(before.plan, job.wanted === 'active' ? 'changed' : 'paused')
+  return withSkipped(isSame ? unplanned(was) : stopped(was, plan), lost)
 }
 
 /** The slots that fell due before a change, and that neither the old plan has claimed nor the new one has. */

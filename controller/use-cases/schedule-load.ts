@@ -1,7 +1,7 @@
 import type { Instant } from '../../core/clock.ts'
 import type { Job, Session } from '../../core/job.ts'
 import type { Reason, Run } from '../../core/run.ts'
-import type { Load } from '../plan/claim.ts'
+import { openMost, type Load } from '../../core/claim.ts'
 import { failuresIn, instantOfSlot, outcomesOf } from '../plan/failures.ts'
 import { policiesOf } from '../plan/policies.ts'
 import { scoped } from '../state/indexes.ts'
@@ -17,16 +17,20 @@ const madeWay: Reason = {
 /** What decides, beside its schedule, about a job's slot that is due. */
 export function loadOfJob(context: Pick<Context, 'state'>, job: Job): Load {
   const open = new Set<string>()
-  // Runs of a slot that is not claimed yet were made ahead of its claim, by a leader that did not come to that: they are not in
-  // its way.
+  const most = policiesOf(job.firn).overlap === 'allow' ? openMost : 1
+  // Runs of a slot that is not claimed yet are not in its way: they are its own.
   const { claimed = 0 } = job.plan
-  for (const { slot } of openRunsOf(context, job)) if ((instantOfSlot(slot) ?? 0) <= claimed) open.add(slot)
+  for (const { slot } of openRunsOf(context, job)) {
+    if ((instantOfSlot(slot) ?? 0) <= claimed) open.add(slot)
+    // A slot may be of ten thousand runs, and each of them that ends has the next slot looked at.
+    if (open.size >= most) break
+  }
   return { open: open.size, failures: failuresOfJob(context, job) }
 }
 
-/** Whether a run of the job is still open. */
+/** Whether a run of the job is still open, or to be made. */
 export const isBusy = (context: Pick<Context, 'state'>, job: Job): boolean =>
-  openRunsOf(context, job).next().done !== true
+  job.plan.making !== undefined || openRunsOf(context, job).next().done !== true
 
 function* openRunsOf({ state }: Pick<Context, 'state'>, job: Job): IterableIterator<Run> {
   for (const { value } of state.where('run', 'openOfJob', scoped(job.project, job.id)))

@@ -10,8 +10,11 @@ import { movedTo, startOf } from './functions.ts'
 import { creating, newRun, type RunRequest } from './new-run.ts'
 import { retrying } from './retrying.ts'
 
-/** Runs that go into one transaction, each with at most one new repository: within etcd's 128 operations. */
-const runsAtOnce = 25
+/**
+ * Runs that go into one transaction. Each may bring a repository with it, and each of both is required to be absent: within
+ * etcd's 128 operations.
+ */
+export const runsAtOnce = 25
 
 /**
  * Starts a job now: one run for its client, or for each client that its selector matches. The user's key makes it one slot:
@@ -42,8 +45,8 @@ export interface StartRequest extends RunRequest {
 }
 
 /**
- * One request for each client that a job runs on now, and the job as it is then: its function may have moved to another
- * client. A function that cannot be called fails once, wherever it was to run. `startMs`: as of a `RunRequest`.
+ * One request for each client that a job runs on now, or of `some` of them, and the job as it is then: its function may have moved
+ * to another client. A function that cannot be called fails once, wherever it was to run. `startMs`: as of a `RunRequest`.
  */
 export function requestsOf(
   context: Pick<Context, 'state'>,
@@ -51,16 +54,17 @@ export function requestsOf(
   slot: Slot,
   user: UserId,
   startMs?: number,
+  some?: readonly ClientId[],
 ): { readonly job: Job; readonly requests: StartRequest[] } {
   const { actions, place, ...what } = startOf(context, job)
   const moved = movedTo(job, place)
-  const clients = clientsOf(context, moved)
-  const some = what.failure ? [clients[0] ?? moved.client].filter((client) => client !== undefined) : clients
+  const clients = some ?? clientsOf(context, moved)
+  const on = what.failure ? [clients[0] ?? moved.client].filter((client) => client !== undefined) : clients
   const { project } = job
   const start = startMs === undefined ? {} : { startMs }
   return {
     job: moved,
-    requests: some.map((client) => ({
+    requests: on.map((client) => ({
       project,
       user,
       job: job.id,
@@ -119,13 +123,23 @@ export async function createRuns(
   context: Context,
   requests: readonly StartRequest[],
 ): Promise<Stored<Run>[]> {
-  const idOf = (request: RunRequest) => runIdOf(request.project, request.job, request.client, request.slot)
-  const stored = (request: RunRequest) => context.state.get('run', request.project, idOf(request))
   // Somebody else may make one of them, or their repository, meanwhile.
   await retrying(context, async () => {
-    const missing = requests.filter((request) => !stored(request))
+    const missing = missingOf(context, requests)
     if (missing.length > 0)
       await context.state.commit(creating(missing.map((request) => runOf(context, request))))
   })
-  return requests.flatMap((request) => stored(request) ?? [])
+  return requests.flatMap((request) => storedFor(context, request) ?? [])
 }
+
+/** Those of which there is no run yet. */
+export const missingOf = <R extends RunKey>(context: Pick<Context, 'state'>, requests: readonly R[]): R[] =>
+  requests.filter((request) => !storedFor(context, request))
+
+/** What a run's id is made of. */
+type RunKey = Pick<RunRequest, 'project' | 'job' | 'client' | 'slot'>
+
+const storedFor = (
+  { state }: Pick<Context, 'state'>,
+  { project, job, client, slot }: RunKey,
+): Stored<Run> | undefined => state.get('run', project, runIdOf(project, job, client, slot))

@@ -146,7 +146,7 @@ export class Agent {
         hostname: client,
         os: 'simulated',
         incarnation: process.name,
-        labels: { node: client },
+        labels: { node: client, all: 'yes' },
       },
       runLogs: {
         open: () => ({ write: () => undefined, [Symbol.dispose]: () => undefined }),

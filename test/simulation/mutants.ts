@@ -6,8 +6,11 @@ export const mutants = {
   'claim-after-start': [
     {
       file: 'controller/reconcile/schedules.ts',
-      find: 'while (requests.length > runsInClaim)',
-      replace: 'while (requests.length > 0)',
+      find: 'const made = creating(runs)',
+      replace: [
+        'for (const run of runs.splice(0)) await context.state.commit(creating([run]))',
+        'const made = creating(runs)',
+      ].join('\n'),
     },
   ],
   /** The agent takes whatever it is sent: orders of leaders that are none any more, and orders that it has already taken. */

@@ -1,6 +1,6 @@
 import type { Client } from '../../core/catalogue.ts'
 import { instant, isoOf } from '../../core/clock.ts'
-import { jobId, sessionId, type ClientId, type JobId, type SessionId } from '../../core/ids.ts'
+import { clientId, jobId, sessionId, type ClientId, type JobId, type SessionId } from '../../core/ids.ts'
 import type { JsonObject } from '../../core/action.ts'
 import { encode } from '../../controller/state/documents.ts'
 import { cancelRun } from '../../controller/use-cases/cancel-run.ts'
@@ -107,19 +107,22 @@ export class Scenario {
   readonly #chance: Chance
   readonly #jobs: JobId[] = []
   readonly #sessions: SessionId[] = []
+  /** Nodes that are enrolled and never heard of: with them a slot is for more clients than its claim holds. */
+  readonly #silent: readonly ClientId[]
   #keys = 0
 
-  constructor(world: World, user: User, night: Night) {
+  constructor(world: World, user: User, { night, silent }: { night: Night; silent: number }) {
     this.#world = world
     this.#user = user
     this.#night = night
+    this.#silent = Array.from({ length: silent }, (_, index) => clientId(`silent${index + 1}`))
     this.#chance = world.chance.fork()
   }
 
   /** Nodes are enrolled before the first server starts. */
   enrol(): void {
     const { store, agents, project, now } = this.#world
-    const writes = agents.map(({ client }) => ({
+    const writes = [...agents.map(({ client }) => client), ...this.#silent].map((client) => ({
       ...{ kind: 'client' as const, project, id: client },
       text: encode(this.#client(client, now)),
     }))
@@ -137,7 +140,8 @@ export class Scenario {
         description: '',
         uuid: id,
       },
-      ...{ enrolled: { at, fingerprint: id }, labels: {}, line: { is: 'never' }, createdAt: at },
+      ...{ enrolled: { at, fingerprint: id }, line: { is: 'never' }, createdAt: at },
+      labels: { node: id, all: 'yes' },
     }
   }
 
@@ -159,15 +163,13 @@ export class Scenario {
   #makeJob(id: JobId): void {
     const chance = this.#chance
     const { agents, now } = this.#world
-    const everywhere = chance.happens(0.15)
+    const selector = this.#selector()
     const plain = scheduleOf(chance, this.#night, now)
     const schedule = { ...plain, firn: { ...plain.firn, ...policiesOf(chance, now) } }
     const fields: JobFields = {
-      ...(everywhere ? {} : { client: chance.pick(agents).client }),
+      ...(selector ? {} : { client: chance.pick(agents).client }),
       ...schedule,
-      ...(everywhere
-        ? { firn: { ...schedule.firn, client_selector: { node: chance.pick(agents).client } } }
-        : {}),
+      ...(selector ? { firn: { ...schedule.firn, ...selector } } : {}),
       actions: [
         {
           ...{
@@ -183,6 +185,16 @@ export class Scenario {
     void this.#user
       .ask(`make ${id}`, (context) => replaceJob(context, this.#user.caller, id, fields))
       .then((made) => void (made && this.#jobs.push(id)))
+  }
+
+  /** Some jobs are for clients by their labels: one, none, or all that there are. */
+  #selector(): JsonObject | undefined {
+    const chance = this.#chance
+    if (this.#silent.length > 0 && chance.happens(0.5))
+      return { client_selector: { all: 'yes' }, start_deadline: `${chance.whole(1, 8)} minutes` }
+    if (!chance.happens(0.15)) return undefined
+    const node = chance.happens(0.1) ? 'none' : chance.pick(this.#world.agents).client
+    return { client_selector: { node } }
   }
 
   async #makeSession(id: SessionId): Promise<void> {

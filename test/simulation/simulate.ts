@@ -51,7 +51,8 @@ export async function simulate(seed: number, tracer?: WorldOptions['tracer']): P
   }
   world.evidence.onBegin = (execution) => starts.take(execution)
 
-  const scenario = new Scenario(world, user, night)
+  const silent = chance.happens(0.05) ? chance.whole(26, 60) : 0
+  const scenario = new Scenario(world, user, { night, silent })
   scenario.next = (job) => history.jobs.get(job)?.plan.next
   scenario.enrol()
   for (const server of world.servers) server.start()

@@ -64,6 +64,16 @@ export class Claims {
         'leaders only claim',
         `${name}: ${JSON.stringify(was)}, then ${JSON.stringify(is)}`,
       )
+    if (was.making && !is.making && 'actions' in after) this.#allMade(after, was.making.slot)
+  }
+
+  /** All runs of a slot that is for many clients were made, or it is said that they were not. */
+  #allMade(job: Job, slot: number): void {
+    if (skipOf(job.plan, slot)) return
+    const have = new Set([...this.#history.runsOf(job.id)].map((run) => isOf(run, job, slot) && run.client))
+    for (const { id, enrolled, labels } of this.#history.clients.values())
+      if (enrolled && !have.has(id) && isFor(job, id, labels))
+        this.#world.violated('a run for each client', `${nameOf(job)} at ${iso(slot)}: none on ${id}`)
   }
 
   /** Somebody changed the schedule, or what it stands beside: what was due until then is told of. */
@@ -98,6 +108,8 @@ export class Claims {
     if ('actions' in before) this.#calendar.take(before, slot)
     const isStart = this.#isStart(after, slot, turns)
     const why = skipOf(is, slot)?.reason
+    if (was.making)
+      this.#world.violated('one slot after the other', `${name}: ${iso(was.making.slot)} is still being made`)
     if (isStart === (why !== undefined))
       this.#world.violated(
         'a claimed slot is started, or skipped with a reason',
@@ -118,7 +130,11 @@ export class Claims {
 
   #isStart(after: Job | Session, slot: number, { runs, sets }: Turns): boolean {
     if ('actions' in after)
-      return runs.some(({ after: run }) => isOf(run, after, slot)) || this.#hasRun(after, slot)
+      return (
+        after.plan.making?.slot === slot ||
+        runs.some(({ after: run }) => isOf(run, after, slot)) ||
+        this.#hasRun(after, slot)
+      )
     return sets.some(
       ({ before, after: set }) => !before && set?.slot === slotAt(slot) && set.session === after.id,
     )
@@ -187,6 +203,9 @@ const skipOf = ({ skips = [] }: Plan, slot: number) =>
 const nameOf = (of: Job | Session): string => `${'actions' in of ? 'job' : 'session'} ${of.id}`
 
 const isContinuous = ({ schedule }: Job | Session): boolean => schedule.schedule_interval === 'continuous'
+
+const isFor = ({ client, selector }: Job, id: string, labels: Readonly<Record<string, string>>): boolean =>
+  selector ? Object.entries(selector).every(([label, value]) => labels[label] === value) : client === id
 
 const isOf = (run: Run | undefined, job: Job, slot: number): boolean =>
   run?.job === job.id && run.slot === slotAt(slot)

@@ -24,6 +24,8 @@ export class Ends {
       const dueAt = (plan.next ?? Infinity) + policiesOf(firn).jitterMs
       if (dueAt < slowest - claimedWithinMs && !this.#mayWait(id))
         this.#world.violated('a due slot is claimed', `${id}: ${iso(plan.next)} at ${iso(slowest)}`)
+      if (plan.making && plan.making.slot < slowest - claimedWithinMs && calmMs > 2 * claimedWithinMs)
+        this.#world.violated('what is claimed is made', `${id}: ${iso(plan.making.slot)} at ${iso(slowest)}`)
     }
     for (const { id, state } of this.#history.runs.values())
       if (state.is !== 'finished' && state.by < slowest - claimedWithinMs)

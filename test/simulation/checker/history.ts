@@ -1,3 +1,4 @@
+import type { Client } from '../../../core/catalogue.ts'
 import type { Job, Session } from '../../../core/job.ts'
 import type { Run } from '../../../core/run.ts'
 import type { SetRecord } from '../../../core/set.ts'
@@ -26,12 +27,14 @@ export class StoredHistory {
   readonly sessions = new Map<string, Session>()
   readonly sets = new Map<string, SetRecord>()
   readonly runs = new Map<string, Run>()
+  readonly clients = new Map<string, Client>()
   /** Whatever became of them since. */
   readonly everMade = new Map<string, Run>()
   /** By job, in the order in which they were made. */
   readonly #ofJob = new Map<string, string[]>()
 
   take(step: Step): Turns {
+    this.#turns(this.clients, 'client', step)
     const turns = {
       jobs: this.#turns(this.jobs, 'job', step),
       sessions: this.#turns(this.sessions, 'session', step),
