@@ -53,6 +53,10 @@ class Lines implements ServerLine {
     this.#running = this.#run()
   }
 
+  get protocol(): number | undefined {
+    return this.#stream?.protocol
+  }
+
   send(message: Exclude<ToServer, { type: 'hello' | 'beat' }>): boolean {
     return this.#stream?.send(message) ?? false
   }

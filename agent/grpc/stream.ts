@@ -1,14 +1,8 @@
 import type { StatusObject } from '@grpc/grpc-js'
 import type { Clock } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
-import {
-  protocolNow,
-  protocolOldest,
-  type ClockReading,
-  type Hello,
-  type ToAgent,
-  type ToServer,
-} from '../../core/link.ts'
+import type { ClockReading, Hello, ToAgent, ToServer } from '../../core/link.ts'
+import { serverKnows, type Protocols } from '../../core/protocol.ts'
 import { encodeToServer, messageBytesMax, type Received } from '../../proto/line.ts'
 import type { ServerCall } from './dial.ts'
 import type { LineLimits, LineTimes } from './options.ts'
@@ -45,13 +39,15 @@ export class Stream {
   /** Why it ended. Resolves always, and only once `end` or the server ended it. */
   readonly ended: Promise<string>
   readonly #call: ServerCall
+  readonly #own: Protocols
   readonly #owner: StreamOwner
   readonly #over = new AbortController()
   readonly #resolveEnded: (why: string) => void
   readonly #queued = { messages: 0, bytes: 0 }
   /** Sequence numbers of beats under way, with when they were sent. */
   readonly #unanswered = new Map<number, number>()
-  #isOpen = false
+  /** Agreed on by hello and welcome. */
+  #protocol: number | undefined
   #heardMs
 
   constructor(call: ServerCall, hello: Hello, owner: StreamOwner) {
@@ -59,6 +55,7 @@ export class Stream {
     this.ended = promise
     this.#resolveEnded = resolve
     this.#call = call
+    this.#own = hello.protocol
     this.#owner = owner
     this.#heardMs = owner.clock.monotonic()
     call.on('data', (received: Received<ToAgent>) => this.#take(received))
@@ -70,15 +67,29 @@ export class Stream {
     void this.#awaitWelcome()
   }
 
-  /** `false` when it is not open or too much waits already; the latter ends it, for only a new hello tells what was lost. */
+  /** The protocol that hello and welcome agreed on; undefined when it is not open. */
+  get protocol(): number | undefined {
+    return this.#protocol
+  }
+
+  /**
+   * `false` when it is not open, when the agreed protocol does not have the message (a bug), or when too much waits already;
+   * the last ends it, for only a new hello tells what was lost.
+   */
   send(message: ToServer): boolean {
-    if (!this.#isOpen) return false
+    if (this.#protocol === undefined) return false
+    if (!serverKnows(message, this.#protocol)) return this.#unknown(message, this.#protocol)
     const { queueMessages, queueBytes } = this.#owner.limits
     // Progress is the first to go: the next one says more.
     const room = message.type === 'progress' ? 0.5 : 1
     if (this.#queued.messages < queueMessages * room && this.#queued.bytes < queueBytes * room)
       return this.#write(message)
     if (message.type !== 'progress') this.#end('the server does not read what it is sent')
+    return false
+  }
+
+  #unknown({ type }: ToServer, protocol: number): false {
+    this.#owner.bug(new Fault('unsupported', `${type} is no message of protocol ${protocol}`))
     return false
   }
 
@@ -91,8 +102,12 @@ export class Stream {
     this.#end(reason)
   }
 
+  get #isOpen(): boolean {
+    return this.#protocol !== undefined
+  }
+
   #end(why: string): void {
-    this.#isOpen = false
+    this.#protocol = undefined
     if (this.#over.signal.aborted) return
     this.#over.abort(new Fault('cancelled', why))
     this.#resolveEnded(why)
@@ -126,9 +141,9 @@ export class Stream {
 
   #welcome(welcome: Welcome): void {
     if (this.#isOpen) return this.#end('a second welcome')
-    if (welcome.protocol > protocolNow || welcome.protocol < protocolOldest)
+    if (welcome.protocol > this.#own.to || welcome.protocol < this.#own.from)
       return this.#end(`the server chose protocol ${welcome.protocol}`)
-    this.#isOpen = true
+    this.#protocol = welcome.protocol
     this.#owner.welcomed(welcome)
     void this.#beat(welcome)
   }

@@ -2,7 +2,13 @@ import type { Hello, ToAgent, ToServer } from '../../core/link.ts'
 
 /** The agent's side of the line: it connects, says hello, and keeps trying for as long as it lives. */
 export interface ServerLine extends AsyncDisposable {
-  /** `false` when no line is open or its queue is full: the message is dropped, and the next hello tells the state. */
+  /** The version of the line's protocol that the open line agreed on; undefined between lines. */
+  readonly protocol: number | undefined
+  /**
+   * `false` when no line is open or its queue is full: the message is dropped, and the next hello tells the state. A message
+   * that the agreed protocol does not have is not sent either: whoever has a newer one asks `serverKnows` first, and
+   * forgetting it is a bug, which is logged.
+   */
   send(message: Exclude<ToServer, { type: 'hello' | 'beat' }>): boolean
   /** Resolves when a line is open (a welcome was received). */
   open(signal: AbortSignal): Promise<void>

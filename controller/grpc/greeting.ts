@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js'
-import { protocolNow, protocolOldest, type Hello, type ToServer } from '../../core/link.ts'
+import type { Hello, ToServer } from '../../core/link.ts'
+import { agreed, type Protocols } from '../../core/protocol.ts'
 import type { Received } from '../../proto/line.ts'
 import type { EndStatus, LineCall } from './line.ts'
 import type { Certified } from './sockets.ts'
@@ -38,22 +39,23 @@ export function greeting(
 }
 
 /**
- * What a hello leads to. With `certified` the hello must say the same as the certificate; `admits` has the last word.
+ * What a hello leads to on a server that speaks `own`. With `certified` the hello must say the same as the certificate; `admits` has the last word.
  */
 export function judgeHello(
   hello: Hello,
   certified: Certified | 'anybody',
   admits: (fingerprint: string) => boolean,
+  own: Protocols,
 ): Greeting {
   if (certified !== 'anybody' && (certified.project !== hello.project || certified.client !== hello.client))
     return refusal(status.PERMISSION_DENIED, 'the certificate is for another client')
   if (!admits(certified === 'anybody' ? '' : certified.fingerprint))
     return refusal(status.PERMISSION_DENIED, 'this client may not connect')
-  const protocol = Math.min(hello.protocol.to, protocolNow)
-  if (protocol < Math.max(hello.protocol.from, protocolOldest))
+  const protocol = agreed(hello.protocol, own)
+  if (protocol === undefined)
     return refusal(
       status.FAILED_PRECONDITION,
-      `the agent speaks protocols ${hello.protocol.from} to ${hello.protocol.to}, this server ${protocolOldest} to ${protocolNow}`,
+      `the agent speaks protocols ${hello.protocol.from} to ${hello.protocol.to}, this server ${own.from} to ${own.to}`,
     )
   return { ok: true, hello, protocol }
 }

@@ -2,6 +2,7 @@ import { status, type ServerDuplexStream } from '@grpc/grpc-js'
 import { Fault } from '../../core/fault.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
 import type { Hello, ToAgent, ToServer } from '../../core/link.ts'
+import { agentKnows } from '../../core/protocol.ts'
 import { encodeToAgent, messageBytesMax, type Received } from '../../proto/line.ts'
 import type { AgentLine, LineHandler } from '../ports/lines.ts'
 import type { LineLimits, LineReporter, LineTimes } from './options.ts'
@@ -45,6 +46,7 @@ export class Line implements AgentLine {
   readonly client: ClientId
   readonly fingerprint: string
   readonly hello: Hello
+  readonly protocol: number
   readonly #call: LineCall
   readonly #peer: LinePeer
   readonly #context: LineContext
@@ -54,11 +56,17 @@ export class Line implements AgentLine {
   readonly #received = { count: 0, sinceMs: 0 }
   #ended = false
 
-  constructor(call: LineCall, peer: LinePeer, hello: Hello, context: LineContext) {
+  constructor(
+    call: LineCall,
+    peer: LinePeer,
+    { hello, protocol }: Pick<AgentLine, 'hello' | 'protocol'>,
+    context: LineContext,
+  ) {
     this.project = peer.project
     this.client = peer.client
     this.fingerprint = peer.fingerprint
     this.hello = hello
+    this.protocol = protocol
     this.#call = call
     this.#peer = peer
     this.#context = context
@@ -70,6 +78,7 @@ export class Line implements AgentLine {
 
   send(message: ToAgent): boolean {
     if (this.#ended) return false
+    if (!agentKnows(message, this.protocol)) return this.#unknown(message)
     const { queueMessages, queueBytes } = this.#context.limits
     if (this.#queued.messages >= queueMessages || this.#queued.bytes >= queueBytes) {
       this.end('silent', 'does not read what it is sent')
@@ -94,6 +103,12 @@ export class Line implements AgentLine {
     this.#context.closed(this, why)
     if (why === 'silent') this.#peer.cut()
     else endCall(this.#call, this.#peer, this.#context.times.partMs, told)
+  }
+
+  #unknown({ type }: ToAgent): false {
+    const err = new Fault('unsupported', `${type} is no message of protocol ${this.protocol}`)
+    this.#context.report('line.bug', { project: this.project, client: this.client, err })
+    return false
   }
 
   #write(message: ToAgent): void {

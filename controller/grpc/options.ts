@@ -1,4 +1,5 @@
 import type { ServerId } from '../../core/ids.ts'
+import type { Protocols } from '../../core/protocol.ts'
 import type { LineHandler } from '../ports/lines.ts'
 
 /** PEM texts. */
@@ -46,6 +47,8 @@ export interface AgentLinesOptions {
   readonly report: LineReporter
   /** This process's monotonic clock. Whole microseconds. */
   readonly nowUs?: () => number
+  /** What it speaks, when that is not what the release does: a test meets releases that are to come. */
+  readonly protocols?: Protocols
   readonly times?: Partial<LineTimes>
   readonly limits?: Partial<LineLimits>
 }

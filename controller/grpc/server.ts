@@ -1,6 +1,7 @@
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { Fault } from '../../core/fault.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
+import { protocolNow, protocolOldest } from '../../core/link.ts'
 import { lineService, messageBytesMax } from '../../proto/line.ts'
 import type { AgentLine } from '../ports/lines.ts'
 import { greeting, judgeHello } from './greeting.ts'
@@ -165,18 +166,19 @@ class LinesServer implements AgentLinesServer {
     }
     if (certified === undefined) return refuse(status.UNAUTHENTICATED, 'the certificate names no agent')
     const answer = await greeting(call, this.#context.times.helloMs, (hello) =>
-      judgeHello(hello, certified, (fingerprint) => this.#admits(hello.project, hello.client, fingerprint)),
+      judgeHello(
+        hello,
+        certified,
+        (fingerprint) => this.#admits(hello.project, hello.client, fingerprint),
+        this.#options.protocols ?? { from: protocolOldest, to: protocolNow },
+      ),
     )
     if (answer === undefined || call.cancelled) return
     if (!answer.ok) return refuse(answer.told.code, answer.told.details)
     if (this.#draining !== undefined) return refuse(status.UNAVAILABLE, 'this server takes no more agents')
     const { project, client } = answer.hello
     const fingerprint = certified === 'anybody' ? '' : certified.fingerprint
-    this.#open(
-      new Line(call, { project, client, fingerprint, name, cut }, answer.hello, this.#context),
-      name,
-      answer.protocol,
-    )
+    this.#open(new Line(call, { project, client, fingerprint, name, cut }, answer, this.#context), name)
     call.resume()
   }
 
@@ -189,8 +191,8 @@ class LinesServer implements AgentLinesServer {
     }
   }
 
-  #open(line: Line, peer: string, protocol: number): void {
-    const { project, client } = line
+  #open(line: Line, peer: string): void {
+    const { project, client, protocol } = line
     const details = 'a newer line of this client has taken its place'
     this.#lines.get(keyOf(project, client))?.end('replaced', details, { code: status.ABORTED, details })
     this.#lines.set(keyOf(project, client), line)

@@ -6,11 +6,14 @@ export interface AgentLine {
   readonly project: ProjectId
   readonly client: ClientId
   readonly hello: Hello
+  /** The version of the line's protocol that hello and welcome agreed on: `core/protocol.ts` has which messages it knows. */
+  readonly protocol: number
   /** SHA-256 of the certificate that it was opened with, hex; empty without TLS. */
   readonly fingerprint: string
   /**
    * Queues a message; `false` when the line is closed or its queue (bounded) is full: then the line is ended, for an agent
-   * that does not read is as good as silent. Never throws.
+   * that does not read is as good as silent. A message that the agreed protocol does not have is not sent: whoever has
+   * a newer one asks `agentKnows` first, and forgetting it is a bug, which is logged and gives `false`. Never throws.
    */
   send(message: ToAgent): boolean
   /** Ends the line. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clientId, projectId } from '../../core/ids.ts'
-import type { ToAgent } from '../../core/link.ts'
+import { protocolNow, type ToAgent } from '../../core/link.ts'
 import { realClock } from '../../test/support/real-clock.ts'
 import type { AgentLine } from '../ports/lines.ts'
 import { Asks } from './asks.ts'
@@ -27,6 +27,7 @@ describe('a question to an agent', () => {
         client: clientId('n1'),
         fingerprint: '',
         hello: {} as AgentLine['hello'],
+        protocol: protocolNow,
       },
       close: () => undefined,
       send(message: ToAgent) {

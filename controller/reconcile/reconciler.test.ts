@@ -12,7 +12,7 @@ import {
   type ServerId,
 } from '../../core/ids.ts'
 import type { Client } from '../../core/catalogue.ts'
-import type { Hello } from '../../core/link.ts'
+import { protocolNow, type Hello } from '../../core/link.ts'
 import type { Job, Session } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
@@ -339,7 +339,8 @@ describe('a client whose old line is not known to be dead', () => {
   /** A line that nobody reads at the other end. */
   function lineTo(server: Server, hello: Hello) {
     const line = {
-      ...{ project, client: hello.client, hello, fingerprint: 'f', closed: 0, send: () => true },
+      ...{ project, client: hello.client, hello, protocol: protocolNow, fingerprint: 'f' },
+      ...{ closed: 0, send: () => true },
       close() {
         line.closed++
         server.reconciler.lineClosed(line)

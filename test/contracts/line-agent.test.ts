@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectToServers, type LineEvents, type ServerLineOptions } from '../../agent/grpc/server-line.ts'
 import type { ServerLineHandler } from '../../agent/ports/line.ts'
 import { clientId, serverId } from '../../core/ids.ts'
-import { epoch, type ToAgent } from '../../core/link.ts'
+import { epoch, protocolNow, type ToAgent } from '../../core/link.ts'
 import { eventually } from '../support/eventually.ts'
 import { helloOf, makePki, project, run, startServer, type Pki, type Rig } from '../support/line-rig.ts'
 import { manualClock } from '../support/manual-clock.ts'
@@ -27,12 +27,13 @@ function startAgent(
   servers: readonly string[],
   options: Partial<ServerLineOptions> = {},
   held: unknown[] = [],
+  protocol = helloOf('node-1').protocol,
 ) {
   const log: string[] = []
   const received: ToAgent[] = []
   const events: { event: keyof LineEvents; fields: unknown }[] = []
   const handler: ServerLineHandler = {
-    hello: () => helloOf('node-1', { held: [...held] as never }),
+    hello: () => helloOf('node-1', { protocol, held: [...held] as never }),
     welcomed: (server) => void log.push(`welcomed ${server}`),
     received: (message) => void received.push(message),
     lost: () => void log.push('lost'),
@@ -97,6 +98,7 @@ describe('an agent', () => {
     held.push({ run, attempt: 1, state: 'running' })
     await first[Symbol.asyncDispose]()
     expect((await lineOf(second)).hello.held).toEqual([{ run, attempt: 1, state: 'running' }])
+    await eventually(() => agent.log.length === 3)
     expect(agent.log).toEqual(['welcomed first', 'lost', 'welcomed second'])
   })
 
@@ -121,6 +123,7 @@ describe('an agent', () => {
     await first.server.drain()
     await lineOf(second)
     expect(first.handler.log).toEqual(['opened node-1', 'closed node-1 bye'])
+    await eventually(() => agent.log.length === 3)
     expect(agent.log).toEqual(['welcomed first', 'lost', 'welcomed second'])
     expect(agent.events.filter(({ event }) => event === 'line.failed')).toEqual([])
   })
@@ -141,6 +144,7 @@ describe('an agent', () => {
     clock.advance(1)
     await lineOf(second)
     await drained
+    await eventually(() => agent.log.length === 3)
     expect(agent.log).toEqual(['welcomed first', 'lost', 'welcomed second'])
   })
 
@@ -176,6 +180,17 @@ describe('an agent', () => {
       { type: 'refused', run, attempt: 4, final: true, reason: { code: 'unsupported' } },
     ])
     expect(agent.received).toEqual([go])
+  })
+
+  it('says nothing that its server does not know, and that somebody forgot to ask', async () => {
+    await using rig = await startServer('plain', { protocols: { from: 0, to: 0 } })
+    const agent = startAgent([rig.address], {}, [], { from: 0, to: protocolNow })
+    await using _line = agent.line
+    expect(agent.line.protocol).toBe(undefined)
+    await agent.line.open(forever)
+    expect(agent.line.protocol).toBe(0)
+    expect(agent.line.send({ type: 'absent', run, attempt: 1 })).toBe(false)
+    expect(agent.events.at(-1)).toMatchObject({ event: 'line.bug', fields: { err: { code: 'unsupported' } } })
   })
 
   it('is not stopped by a handler that throws', async () => {

@@ -9,7 +9,7 @@ import {
 import { loadSync } from '@grpc/proto-loader'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { clientId } from '../../core/ids.ts'
-import { epoch } from '../../core/link.ts'
+import { epoch, protocolNow } from '../../core/link.ts'
 import { eventually } from '../support/eventually.ts'
 import { makePki, project, rawChannelOptions, run, startServer, type Pki } from '../support/line-rig.ts'
 
@@ -63,7 +63,7 @@ it('lets a client that knows the .proto alone connect, take an order and hear th
       project_id: 'p',
       client_id: 'node-1',
       protocol_from: 1,
-      protocol_to: 3,
+      protocol_to: protocolNow + 2,
       version: '9',
       hostname: 'node-1.example.org',
       engines: [{ engine: 'exec', available: true, capabilities: ['a'] }],
@@ -74,7 +74,7 @@ it('lets a client that knows the .proto alone connect, take an order and hear th
   })
   expect(await next('welcome')).toEqual({
     server_id: 'server-1',
-    protocol: 1,
+    protocol: protocolNow,
     beat_ms: 5_000,
     silence_ms: 15_000,
   })

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { epoch, type ToAgent, type ToServer } from '../../core/link.ts'
+import { epoch, protocolNow, protocolOldest, type ToAgent, type ToServer } from '../../core/link.ts'
 import { clientId } from '../../core/ids.ts'
 import { eventually } from '../support/eventually.ts'
 import {
@@ -124,6 +124,34 @@ describe('an agent with a certificate', () => {
   })
 })
 
+describe('a line to an agent of another release', () => {
+  it('speaks the highest protocol that both know', async () => {
+    await using rig = await startServer('plain', { protocols: { from: 1, to: 3 } })
+    for (const [protocol, chosen] of [
+      [{ from: 1, to: 2 }, 2],
+      [{ from: 2, to: 9 }, 3],
+    ] as const) {
+      using agent = rawLine(rig.address, 'plain')
+      agent.send({ type: 'hello', hello: helloOf('node-1', { protocol }) })
+      await welcomed(agent)
+      expect(agent.received).toMatchObject([{ type: 'welcome', protocol: chosen }])
+      expect(rig.server.line(project, node)?.protocol).toBe(chosen)
+    }
+  })
+
+  it('carries nothing that the agent does not know, and says that somebody forgot to ask', async () => {
+    await using rig = await startServer('plain', { protocols: { from: 0, to: protocolNow } })
+    using agent = rawLine(rig.address, 'plain')
+    agent.send({ type: 'hello', hello: helloOf('node-1', { protocol: { from: 0, to: 0 } }) })
+    const line = await eventually(() => rig.server.line(project, node))
+    expect(line.send(go)).toBe(false)
+    expect(rig.events.at(-1)).toMatchObject({ event: 'line.bug', fields: { err: { code: 'unsupported' } } })
+    agent.send({ type: 'absent', run, attempt: 1 })
+    await eventually(() => rig.handler.messages.length === 1)
+    expect(agent.received).toMatchObject([{ type: 'welcome', protocol: 0 }])
+  })
+})
+
 describe('a stream that may not become a line', () => {
   it('is ended when the client is not admitted', async () => {
     await using rig = await startServer(pki.server)
@@ -163,8 +191,8 @@ describe('a stream that may not become a line', () => {
   })
 
   it.each<[string, Partial<ReturnType<typeof helloOf>>]>([
-    ['is newer', { protocol: { from: 2, to: 9 } }],
-    ['is older', { protocol: { from: 0, to: 0 } }],
+    ['is newer', { protocol: { from: protocolNow + 1, to: protocolNow + 9 } }],
+    ['is older', { protocol: { from: 0, to: protocolOldest - 1 } }],
   ])('is ended when every protocol of the agent %s', async (_, more) => {
     await using rig = await startServer('plain')
     using agent = rawLine(rig.address, 'plain')

@@ -1,5 +1,5 @@
 import type { ClientId, ProjectId } from '../../core/ids.ts'
-import type { Hello, Order, ToAgent } from '../../core/link.ts'
+import { protocolNow, type Hello, type Order, type ToAgent } from '../../core/link.ts'
 import type { InstanceProbe, InstanceTemplate } from '../../core/instance.ts'
 import type { Report, Result, Saved, StepReport } from '../../core/run.ts'
 import type { AgentLine } from '../../controller/ports/lines.ts'
@@ -28,6 +28,7 @@ export class DatabaseAgent {
     this.disconnect()
     const line: AgentLine = {
       ...{ project: this.project, client: this.client, fingerprint: 'f', hello: this.#hello() },
+      protocol: protocolNow,
       send: (message) => {
         if (this.#line?.line !== line) return false
         queueMicrotask(() => this.#received(message))

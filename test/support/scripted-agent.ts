@@ -1,5 +1,5 @@
 import type { ClientId, ProjectId } from '../../core/ids.ts'
-import type { Held, Hello, Order, ToAgent } from '../../core/link.ts'
+import { protocolNow, type Held, type Hello, type Order, type ToAgent } from '../../core/link.ts'
 import type { Report, Result } from '../../core/run.ts'
 import type { Reconciler } from '../../controller/reconcile/reconciler.ts'
 import type { AgentLine } from '../../controller/ports/lines.ts'
@@ -33,6 +33,7 @@ export class ScriptedAgent {
       client: this.client,
       fingerprint: 'f',
       hello: this.#hello(),
+      protocol: protocolNow,
       send: (message) => {
         if (this.#line?.line !== line) return false
         queueMicrotask(() => this.#received(line, message))

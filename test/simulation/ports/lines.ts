@@ -3,7 +3,8 @@ import { backoffMs } from '../../../agent/grpc/backoff.ts'
 import { defaultTimes } from '../../../agent/grpc/options.ts'
 import type { ServerLine, ServerLineHandler } from '../../../agent/ports/line.ts'
 import type { AgentLine, LineHandler } from '../../../controller/ports/lines.ts'
-import type { Hello, ToAgent, ToServer } from '../../../core/link.ts'
+import { protocolNow, protocolOldest, type Hello, type ToAgent, type ToServer } from '../../../core/link.ts'
+import { agentKnows, agreed, serverKnows } from '../../../core/protocol.ts'
 import type { ServerId } from '../../../core/ids.ts'
 import type { Network } from '../kernel/network.ts'
 import type { Process } from '../kernel/process.ts'
@@ -112,15 +113,16 @@ export class ServerLines implements Listener {
 
   #greet(end: End<ToAgent>, hello: Hello): Line | undefined {
     const { project, client } = hello
-    if (this.#isDraining || !this.#handler.admits(project, client, client)) {
+    const protocol = agreed(hello.protocol, { from: protocolOldest, to: protocolNow })
+    if (protocol === undefined || this.#isDraining || !this.#handler.admits(project, client, client)) {
       end.close()
       return undefined
     }
     const name = `${project}/${client}`
     this.#lines.get(name)?.end('replaced')
-    const line: Line = new Line(end, hello, this.#handler, () => this.#lines.delete(name))
+    const line: Line = new Line(end, { hello, protocol }, this.#handler, () => this.#lines.delete(name))
     this.#lines.set(name, line)
-    line.send({ type: 'welcome', server: this.#id, protocol: 1, beatMs: 5_000, silenceMs: 15_000 })
+    line.send({ type: 'welcome', server: this.#id, protocol, beatMs: 5_000, silenceMs: 15_000 })
     this.#handler.opened(line)
     return line
   }
@@ -130,23 +132,31 @@ class Line implements AgentLine {
   readonly project
   readonly client
   readonly hello: Hello
+  readonly protocol: number
   readonly fingerprint: string
   readonly #end: End<ToAgent>
   readonly #handler: LineHandler
   readonly #forget: () => void
   #isOver = false
 
-  constructor(end: End<ToAgent>, hello: Hello, handler: LineHandler, forget: () => void) {
+  constructor(
+    end: End<ToAgent>,
+    { hello, protocol }: Pick<AgentLine, 'hello' | 'protocol'>,
+    handler: LineHandler,
+    forget: () => void,
+  ) {
     this.project = hello.project
     this.client = hello.client
     this.fingerprint = hello.client
     this.hello = hello
+    this.protocol = protocol
     this.#end = end
     this.#handler = handler
     this.#forget = forget
   }
 
   send(message: ToAgent): boolean {
+    if (!agentKnows(message, this.protocol)) throw new Error(`${message.type} to protocol ${this.protocol}`)
     return !this.#isOver && this.#end.send(message)
   }
 
@@ -175,7 +185,7 @@ export class AgentLines implements ServerLine {
   readonly #process: Process
   readonly #handler: ServerLineHandler
   readonly #addresses: Addresses
-  #open: { readonly end: End<ToServer>; readonly aheadMs: number } | undefined
+  #open: { readonly end: End<ToServer>; readonly aheadMs: number; readonly protocol: number } | undefined
   #dialled: End<ToServer> | undefined
   #failures = 0
   #isOver = false
@@ -188,8 +198,15 @@ export class AgentLines implements ServerLine {
     this.#dial()
   }
 
+  get protocol(): number | undefined {
+    return this.#open?.protocol
+  }
+
   send(message: Exclude<ToServer, { type: 'hello' | 'beat' }>): boolean {
-    return this.#open?.end.send(message) ?? false
+    if (this.#open === undefined) return false
+    const { end, protocol } = this.#open
+    if (!serverKnows(message, protocol)) throw new Error(`${message.type} to protocol ${protocol}`)
+    return end.send(message)
   }
 
   open(): Promise<void> {
@@ -240,7 +257,7 @@ export class AgentLines implements ServerLine {
     const end = this.#dialled
     switch (message.type) {
       case 'welcome':
-        if (end) this.#open = { end, aheadMs: this.#aheadMs }
+        if (end) this.#open = { end, aheadMs: this.#aheadMs, protocol: message.protocol }
         return this.#handler.welcomed(message.server)
       case 'servers':
         return this.#addresses.replace(message.addresses, address)
