@@ -16,6 +16,8 @@ export async function removeFunction(context: Context, caller: Caller, id: Actio
   const { state } = context
   const { project } = caller
   await retrying(context, async () => {
+    // Another server may just have made a job of it, which does not write the action.
+    await state.catchUp()
     const action = state.get('action', project, id)
     if (!action) throw new Fault('not_found', `no function ${uuidOf(id)}`)
     const user = liveUserOf(context, project, id)

@@ -89,7 +89,8 @@ async function start(
   const instance = stored.value
   const parent = parentFor(context, instance, wish)
   const mark = placeFor(context, project)
-  const container = containerFor(context, project, instance.id, wish.container)
+  const place = containerFor(context, project, instance.id, wish.container)
+  const { container } = place
   const made = newRun(context, {
     project,
     user,
@@ -117,6 +118,7 @@ async function start(
       unchanged('instance_backup', project, id, undefined),
       // Whoever deletes it meanwhile writes it, or the instance.
       ...(parent ? [unchanged('instance_backup', project, parent.value.id, parent)] : []),
+      ...place.requires,
       ...mark.requires,
       ...runs.requires,
     ],

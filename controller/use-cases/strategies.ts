@@ -2,7 +2,7 @@ import { Fault } from '../../core/fault.ts'
 import type { ProjectId } from '../../core/ids.ts'
 import type { BackupStrategy } from '../../core/instance.ts'
 import { uuidOfName } from '../../core/ids.ts'
-import { put, ref, unchanged, type Stored } from '../state/documents.ts'
+import { put, ref, unchanged, type Stored, type Transaction } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
 import { retrying } from './retrying.ts'
 
@@ -70,14 +70,23 @@ export function strategiesOf(
   return instance === '' ? all : all.filter((strategy) => strategy.instance === instance)
 }
 
-/** The container of a backup: as asked, else by the instance's strategy, else by the project's, else the default. */
+/**
+ * The container of a backup: as asked, else by the instance's strategy, else by the project's, else the default. With what must
+ * not have changed when it is used: another server may just have taken another strategy.
+ */
 export function containerFor(
   { state }: Pick<Context, 'state'>,
   project: ProjectId,
   instance: string,
   asked: string | undefined,
-): string {
-  const of = (of: string): string | undefined =>
-    state.get('strategy', project, strategyIdOf(of))?.value.container
-  return asked ?? of(instance) ?? of('') ?? defaultContainer
+): { readonly container: string; readonly requires: Transaction['requires'] } {
+  if (asked !== undefined) return { container: asked, requires: [] }
+  const read = ['', instance].map((of) => {
+    const id = strategyIdOf(of)
+    return { id, stored: state.get('strategy', project, id) }
+  })
+  return {
+    container: read.findLast(({ stored }) => stored)?.stored?.value.container ?? defaultContainer,
+    requires: read.map(({ id, stored }) => unchanged('strategy', project, id, stored)),
+  }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
+import { startApi } from '../harness.ts'
 import { noUuid, startWorld } from './world.ts'
 
 const keys = [
@@ -207,6 +208,18 @@ describe('functions', () => {
       expect((await w.q('DELETE', `/functions/${function_id}`)).status).toBe(204)
       expect((await w.q('DELETE', `/functions/${function_id}`)).status).toBe(404)
     }
+  })
+
+  it('cannot be deleted by a server that has not heard yet of the job that calls them', async () => {
+    const w = await startWorld()
+    const function_id = await w.saved()
+    const behind = await startApi({}, w.store)
+    behind.backend.hold()
+    const { id } = await w.job({ function_id })
+    const asked = behind.ask('DELETE', `/qinling/v1/functions/${function_id}`)
+    setTimeout(() => behind.backend.release(), 50)
+    const refused = await asked
+    expect([refused.status, refused.json.faultstring]).toEqual([403, expect.stringContaining(id)])
   })
 
   it('cannot be deleted while they are shown with a job that Freezer’s API has made', async () => {
