@@ -1,31 +1,53 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../core/action.ts'
 import { isoOf, type Instant } from '../../core/clock.ts'
-import { jobId } from '../../core/ids.ts'
+import { jobId, sessionId } from '../../core/ids.ts'
 import { skipReasons } from '../../core/skip.ts'
-import { previewJob, slotsOf, type Happened, type Starter } from '../../controller/use-cases/slots.ts'
+import {
+  previewJob,
+  slotsOf,
+  slotsOfSession,
+  type Happened,
+  type HappenedToSession,
+  type Passed,
+  type Starter,
+} from '../../controller/use-cases/slots.ts'
 import { refusal, some } from '../fields.ts'
 import { operation } from '../operation.ts'
-import { runForm } from './documents.ts'
+import type { Ask } from '../route.ts'
+import { runForm, setForm } from './documents.ts'
 import { at, count, listOf } from './forms.ts'
 import { cut, newestFirst, pageOf, pageQuery } from './paging.ts'
-import { runView } from './views.ts'
+import { runView, setView } from './views.ts'
 
 const errors = 'problem'
 const tag = 'Slots'
 const reasonForm = z.enum(skipReasons).nullable()
 
+const common = {
+  from: at('The slot; of a start by hand or of a session, when it was made'),
+  to: at('The last slot, where several are told of together'),
+  count: count('How many slots this is about'),
+  more: z.boolean().meta({ description: 'There were more than were counted' }),
+}
+
 const slotForm = z
   .object({
-    from: at('The slot; of a start by hand or of a session, when it was made'),
-    to: at('The last slot, where several are told of together'),
-    count: count('How many slots this is about'),
-    more: z.boolean().meta({ description: 'There were more than were counted' }),
+    ...common,
     outcome: z.enum(['run', 'skipped']),
     reason: reasonForm.meta({ description: 'Why it became no run' }),
     run: runForm.nullable(),
   })
   .meta({ id: 'Slot', description: 'What became of a slot of a job' })
+
+const sessionSlotForm = z
+  .object({
+    ...common,
+    outcome: z.enum(['set', 'skipped']),
+    reason: reasonForm.meta({ description: 'Why it became no start' }),
+    set: setForm.nullable(),
+  })
+  .meta({ id: 'SessionSlot', description: 'What became of a slot of a session' })
 
 const listRoute = operation({
   ...{ method: 'GET', path: '/v1/jobs/:job_id/slots', role: 'viewer', errors },
@@ -43,14 +65,39 @@ const listRoute = operation({
   },
 })
 
+const sessionListRoute = operation({
+  ...{ method: 'GET', path: '/v1/sessions/:session_id/slots', role: 'viewer', errors },
+  ...{ tag, id: 'listSessionSlots', summary: 'List what became of the slots of a session, newest first' },
+  description: 'Each of its starts, and each slot that became none, with the reason; as of a job.',
+  query: z.object(pageQuery),
+  answers: { 200: listOf('slots', sessionSlotForm) },
+  answer(ask, { query }) {
+    const asked = pageOf(ask, query)
+    const placeOf = ({ place }: HappenedToSession) => place
+    const all = slotsOfSession(ask.served.context, ask.caller, sessionId(ask.param('session_id')))
+    const { page, next } = cut(newestFirst(all, asked.from, placeOf), asked, placeOf)
+    return ask.json({ slots: page.map((one) => sessionSlotView(one, ask)), next })
+  },
+})
+
 function slotView(one: Happened, live: Parameters<typeof runView>[1]): JsonObject {
-  if ('run' in one) {
-    const slot = isoOf(one.place.at)
-    const run = runView(one.run, live)
-    return { from: slot, to: slot, count: 1, more: false, outcome: 'run', reason: null, run }
-  }
-  const { from, to, count, more = false, reason } = one.skip
-  return { from: isoOf(from), to: isoOf(to), count, more, outcome: 'skipped', reason, run: null }
+  if ('skip' in one) return { ...skippedView(one), run: null }
+  return { ...becameView(one.place.at, 'run'), run: runView(one.run, live) }
+}
+
+function sessionSlotView(one: HappenedToSession, { served }: Ask): JsonObject {
+  if ('skip' in one) return { ...skippedView(one), set: null }
+  return { ...becameView(one.place.at, 'set'), set: setView(one.set, served.context.state, served.live) }
+}
+
+function becameView(slot: number, outcome: 'run' | 'set'): JsonObject {
+  const at = isoOf(slot as Instant)
+  return { from: at, to: at, count: 1, more: false, outcome, reason: null }
+}
+
+function skippedView({ skip }: Passed): JsonObject {
+  const { from, to, count, more = false, reason } = skip
+  return { from: isoOf(from), to: isoOf(to), count, more, outcome: 'skipped', reason }
 }
 
 const starters = { schedule: true, nobody: true, session: true, elsewhere: true } satisfies Record<
@@ -121,4 +168,4 @@ const expectedView = (one: ReturnType<typeof previewJob>['slots'][number]): Json
   dst: one.dst ?? null,
 })
 
-export const slotRoutes = [listRoute, previewRoute]
+export const slotRoutes = [listRoute, sessionListRoute, previewRoute]

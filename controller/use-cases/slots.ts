@@ -1,7 +1,8 @@
 import { later, type Instant } from '../../core/clock.ts'
-import type { JobId } from '../../core/ids.ts'
-import type { Job } from '../../core/job.ts'
+import type { JobId, SessionId } from '../../core/ids.ts'
+import type { Job, Session } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
+import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { Skip } from '../../core/skip.ts'
 import { instantOfSlot } from '../plan/failures.ts'
 import { previewOf, type ExpectedSlot } from '../plan/preview.ts'
@@ -10,28 +11,51 @@ import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
 import { isServerRun } from './job-planning.ts'
 import { existingJob } from './jobs.ts'
+import { existingSession } from './sessions.ts'
 import type { Place } from './timeline.ts'
 
+/** Slots that became nothing, told of together. */
+export interface Passed {
+  readonly place: Place
+  readonly skip: Skip
+}
+
 /** What became of slots of a job: a run, or some that are told of together. */
-export type Happened = { readonly place: Place } & ({ readonly run: Run } | { readonly skip: Skip })
+export type Happened = Passed | { readonly place: Place; readonly run: Run }
+
+/** What became of slots of a session: a start, or some that are told of together. */
+export type HappenedToSession = Passed | { readonly place: Place; readonly set: SetRecord }
 
 /** All that is remembered of a job's slots, in no order. Throws Fault('not_found'). */
 export function slotsOf(context: Context, caller: Caller, id: JobId): Happened[] {
   const job = existingJob(context, caller, id).value
-  const happened: Happened[] = []
+  const happened: Happened[] = passed(context, job, job.session === undefined)
   for (const { value: run } of context.state.where('run', 'job', scoped(job.project, id)))
     if (run.purpose === 'job')
       happened.push({ place: { at: instantOfSlot(run.slot) ?? run.createdAt, id: run.id }, run })
-  for (const skip of [...(job.plan.skips ?? []), ...waiting(context, job)])
-    happened.push({ place: { at: skip.to, id: `${skip.reason}.${skip.from}` }, skip })
   return happened
 }
 
-/** Those that a schedule that stands still lets pass. */
-function waiting({ clock }: Context, job: Job): Skip[] {
-  if (job.wanted === 'active' || job.plan.next !== undefined || job.session !== undefined) return []
-  const skip = unstarted(job, clock.now())
-  return skip ? [skip] : []
+/** All that is remembered of a session's slots, in no order. Throws Fault('not_found'). */
+export function slotsOfSession(context: Context, caller: Caller, id: SessionId): HappenedToSession[] {
+  const session = existingSession(context, caller, id).value
+  const happened: HappenedToSession[] = passed(context, session, true)
+  for (const { value: set } of context.state.where('set', 'session', scoped(session.project, id)))
+    happened.push({
+      place: { at: instantOfSlot(set.slot) ?? set.admittedAt, id: setIdOf(set.session, set.tag) },
+      set,
+    })
+  return happened
+}
+
+/** Those that were skipped, and those that a schedule of its own lets pass while it stands still. */
+function passed({ clock }: Context, of: Job | Session, isItsOwn: boolean): Passed[] {
+  const isStill = of.wanted !== 'active' && of.plan.next === undefined && isItsOwn
+  const skip = isStill ? unstarted(of, clock.now()) : undefined
+  return [...(of.plan.skips ?? []), ...(skip ? [skip] : [])].map((one) => ({
+    place: { at: one.to, id: `${one.reason}.${one.from}` },
+    skip: one,
+  }))
 }
 
 /** Who starts a job: its own schedule, nobody, its session, or a scheduler of its own. */

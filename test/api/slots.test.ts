@@ -72,6 +72,46 @@ describe('GET /v1/jobs/{id}/slots', () => {
   })
 })
 
+describe('GET /v1/sessions/{id}/slots', () => {
+  it('tells of starts, and of slots that became none', async () => {
+    const w = await world()
+    await w.ask('POST', '/v1/sessions/s', { description: '', schedule: hourly })
+    await w.ask('PUT', '/v1/sessions/s/jobs/j')
+    w.until('2027-01-15T11:00:00Z')
+    await w.lookAtSession('s')
+    w.until('2027-01-15T12:00:00Z')
+    await w.lookAtSession('s')
+    const slots = (await w.ask('GET', '/v1/sessions/s/slots')).json.slots
+    expect(slots).toMatchObject([
+      { from: '2027-01-15T12:00:00.000Z', count: 1, outcome: 'skipped', reason: 'overlap', set: null },
+      {
+        ...{ from: '2027-01-15T11:00:00.000Z', to: '2027-01-15T11:00:00.000Z', count: 1, more: false },
+        ...{ outcome: 'set', reason: null, set: { session_id: 's', tag: 1 } },
+      },
+    ])
+    const [newest] = (await w.ask('GET', '/v1/sessions/s/slots?limit=1')).json.slots
+    expect(newest).toEqual(slots[0])
+  })
+
+  it('tells of those that pass while it is stopped', async () => {
+    const w = await world()
+    await w.ask('POST', '/v1/sessions/s', { description: '', schedule: hourly })
+    await w.ask('PUT', '/v1/sessions/s/jobs/j')
+    await w.ask('PATCH', '/v1/sessions/s', { event: 'stop' })
+    w.until('2027-01-15T12:30:00Z')
+    expect((await w.ask('GET', '/v1/sessions/s/slots')).json.slots).toMatchObject([
+      { from: '2027-01-15T11:00:00.000Z', to: '2027-01-15T12:00:00.000Z', count: 2, reason: 'paused' },
+    ])
+  })
+
+  it('knows no session of another project', async () => {
+    const w = await world()
+    await w.ask('POST', '/v1/sessions/s', { description: '', schedule: hourly })
+    const stranger = await w.token('admin', 'u2', 'p2')
+    expect((await w.ask('GET', '/v1/sessions/s/slots', undefined, stranger)).status).toBe(404)
+  })
+})
+
 describe('GET /v1/jobs/{id}/preview', () => {
   it('shows a week from now, or what is asked for', async () => {
     const w = await world({ firn: { timezone: 'Europe/Berlin' } })
