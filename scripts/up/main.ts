@@ -94,7 +94,7 @@ async function tellReady(options: UpOptions, stack: Stack): Promise<void> {
     token: stack.token,
     project_id: stack.project,
     clients: stack.clients,
-    etcd: stack.etcd.endpoint,
+    etcd: stack.etcd.endpoints[0],
     etcd_tls: { ca: stack.etcd.ca, certificate: stack.etcd.certificate, key: stack.etcd.key },
     nats: stack.nats,
     data: options.data,

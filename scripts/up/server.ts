@@ -11,6 +11,8 @@ export interface ServerPlan {
   readonly name: string
   readonly restPort: number
   readonly agentPort: number
+  /** Where agents are told to come, when that is elsewhere. */
+  readonly advertise?: string
   readonly etcd: EtcdAccess
   readonly natsUrl: string
   readonly project: string
@@ -32,8 +34,11 @@ export async function serverRecipe(
   const ready = at('.ready')
   const config = {
     http: { host: '127.0.0.1', port: restPort },
-    agents: { host: '127.0.0.1', port: agentPort },
-    etcd: { endpoints: [etcd.endpoint], ca: etcd.ca, certificate: etcd.certificate, key: etcd.key },
+    agents: {
+      ...{ host: '127.0.0.1', port: agentPort },
+      ...(plan.advertise === undefined ? {} : { advertise: [plan.advertise] }),
+    },
+    etcd: { endpoints: etcd.endpoints, ca: etcd.ca, certificate: etcd.certificate, key: etcd.key },
     nats: { servers: [plan.natsUrl] },
     keys: layout.keys,
     default_repository: path.join(layout.repositories, '{client}', '{engine}'),

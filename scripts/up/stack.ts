@@ -9,7 +9,7 @@ import { openAuthority } from '../../controller/security/ca.ts'
 import { systemClock } from '../../core/clock-system.ts'
 import { toolPath, type Tool } from '../tools.ts'
 import { agentRecipe, clientOf, enrolOnce, stateDirOf, type AgentBase, type AgentOptions } from './agents.ts'
-import { clientAccess, etcdRecipe, type EtcdAccess } from './etcd.ts'
+import { clientAccess, etcdRecipes, type Door, type EtcdAccess, type EtcdMember } from './etcd.ts'
 import { Guard } from './guard.ts'
 import { openLayout, ownToken, rememberedPorts, type Layout } from './layout.ts'
 import { natsRecipe } from './nats.ts'
@@ -29,6 +29,8 @@ export interface StackOptions {
   readonly restPort?: number
   /** 1 when left out. */
   readonly servers?: number
+  /** Members of etcd; 1 when left out. Several are called `etcd-1`, `etcd-2` … */
+  readonly etcdMembers?: number
   /** How many, or each as it should be; 3 when left out. */
   readonly agents?: number | readonly AgentOptions[]
   /** The project that token and agents belong to; `main` when left out. */
@@ -41,6 +43,13 @@ export interface StackOptions {
   readonly etcdArgs?: readonly string[]
   /** More variables for every process. */
   readonly env?: Readonly<Record<string, string>>
+  /** Still more variables for one process. */
+  readonly envOf?: (name: string) => Readonly<Record<string, string>>
+  /**
+   * Told a port that others are to reach, by what listens there (`etcd-1 peer`, `nats`, `server-1 agents`): answers the port
+   * that they are given instead, a proxy's for example. REST is reached directly.
+   */
+  readonly through?: (what: string, port: number) => Promise<number>
   /** A folder that goes when the stack does, also when this process is killed. */
   readonly remove?: string
   /** Gives up the start. */
@@ -65,7 +74,7 @@ export interface Stack extends AsyncDisposable {
   readonly etcd: EtcdAccess
   readonly nats: string
   readonly layout: Layout
-  /** By name: `etcd`, `nats`, `server-1` …, `agent-1` … */
+  /** By name: `etcd` (or `etcd-1` …), `nats`, `server-1` …, `agent-1` … */
   readonly processes: ReadonlyMap<string, StackProcess>
   /** Environment for a helper process that has to go with the stack. */
   readonly env: Readonly<Record<string, string | undefined>>
@@ -102,7 +111,7 @@ class OpenStack implements Stack {
   readonly processes = new Map<string, StackProcess>()
   readonly env: Readonly<Record<string, string | undefined>>
   readonly layout: Layout
-  etcd: EtcdAccess = { endpoint: '', ca: '', certificate: '', key: '' }
+  etcd: EtcdAccess = { endpoints: [], ca: '', certificate: '', key: '' }
   nats = ''
   token = ''
   readonly #options: StackOptions
@@ -163,7 +172,7 @@ class OpenStack implements Stack {
 
   async bringUp(say: (text: string) => void, signal: AbortSignal | undefined): Promise<void> {
     const { layout } = this
-    const { servers: serverCount = 1 } = this.#options
+    const { servers: serverCount = 1, etcdMembers = 1 } = this.#options
     this.token = await ownToken(layout)
     const taken = new Set<number>(this.#options.restPort === undefined ? [] : [this.#options.restPort])
     const port = async (name: string): Promise<number> => {
@@ -172,22 +181,32 @@ class OpenStack implements Stack {
       this.#ports.set(name, free)
       return free
     }
-    const etcd = await this.#addEtcd({ client: await port('etcd'), peer: await port('etcd peer') })
-    const nats = await this.#addNats(await port('nats'))
+    const door = async (name: string): Promise<Door> => {
+      const own = await port(name)
+      return { port: own, reachedAt: (await this.#options.through?.(name, own)) ?? own }
+    }
+    const members: EtcdMember[] = []
+    for (let nth = 1; nth <= etcdMembers; nth++) {
+      const name = etcdMembers === 1 ? 'etcd' : `etcd-${nth}`
+      members.push({ name, client: await door(name), peer: await door(`${name} peer`) })
+    }
+    const etcd = await this.#addEtcd(members)
+    const nats = await this.#addNats(await door('nats'))
     const servers: StackProcess[] = []
     const addresses: string[] = []
     for (let nth = 1; nth <= serverCount; nth++) {
       const name = `server-${nth}`
       const own = nth === 1 ? this.#options.restPort : undefined
-      const plan = { restPort: own ?? (await port(name)), agentPort: await port(`${name} agents`) }
-      addresses.push(`127.0.0.1:${plan.agentPort}`)
-      servers.push(await this.#addServer(name, plan))
+      const restPort = own ?? (await port(name))
+      const agents = await door(`${name} agents`)
+      addresses.push(`127.0.0.1:${agents.reachedAt}`)
+      servers.push(await this.#addServer(name, restPort, agents))
     }
     await replaceFile(layout.portsFile, JSON.stringify(Object.fromEntries(this.#ports)))
     // Servers wait for etcd themselves; their own start takes as long as etcd's.
     say(`starting etcd, NATS and ${serverCount === 1 ? 'the server' : `${serverCount} servers`}`)
     await together(
-      [etcd, nats, ...servers].map((it) => (either) => it.start(either)),
+      [...etcd, nats, ...servers].map((it) => (either) => it.start(either)),
       signal,
     )
     await this.#startAgents(addresses, say, signal)
@@ -202,38 +221,39 @@ class OpenStack implements Stack {
     return this.stop()
   }
 
-  async #addEtcd(ports: { client: number; peer: number }): Promise<StackProcess> {
-    const { recipe, access } = await etcdRecipe(this.layout, ports, {
+  async #addEtcd(members: readonly EtcdMember[]): Promise<StackProcess[]> {
+    const { recipes, access } = await etcdRecipes(this.layout, members, {
       program: this.#tools.etcd,
       env: this.env,
       moreArgs: this.#options.etcdArgs ?? [],
     })
     this.etcd = access
-    return this.#add(recipe)
+    return recipes.map((recipe) => this.#add(recipe))
   }
 
-  async #addNats(port: number): Promise<StackProcess> {
-    this.nats = `nats://127.0.0.1:${port}`
+  async #addNats({ port, reachedAt }: Door): Promise<StackProcess> {
+    this.nats = `nats://127.0.0.1:${reachedAt}`
     return this.#add(
       await natsRecipe(this.layout, port, { program: this.#tools['nats-server'], env: this.env }),
     )
   }
 
-  async #addServer(name: string, ports: { restPort: number; agentPort: number }): Promise<StackProcess> {
+  async #addServer(name: string, restPort: number, agents: Door): Promise<StackProcess> {
     const { layout } = this
     const authority = await openAuthority(layout.controlCa, 'control', systemClock.now())
-    const etcdPort = Number(new URL(this.etcd.endpoint).port)
+    const etcdPorts = this.etcd.endpoints.map((endpoint) => Number(new URL(endpoint).port))
     const recipe = await serverRecipe(
       layout,
       {
-        ...{ name, ...ports, project: this.project, natsUrl: this.nats },
-        etcd: await clientAccess(layout, authority, name, etcdPort),
+        ...{ name, restPort, agentPort: agents.port, project: this.project, natsUrl: this.nats },
+        ...(agents.port === agents.reachedAt ? {} : { advertise: `127.0.0.1:${agents.reachedAt}` }),
+        etcd: await clientAccess(layout, authority, name, etcdPorts),
         logLevel: this.#options.logLevel ?? 'info',
         config: this.#options.serverConfig ?? {},
       },
       { firn: ownFirn, env: this.env },
     )
-    this.urls.push(`http://127.0.0.1:${ports.restPort}`)
+    this.urls.push(`http://127.0.0.1:${restPort}`)
     return this.#add(recipe)
   }
 
@@ -271,7 +291,7 @@ class OpenStack implements Stack {
 
   #add(recipe: Recipe): StackProcess {
     const added = new StackProcess(
-      recipe,
+      { ...recipe, env: { ...recipe.env, ...this.#options.envOf?.(recipe.name) } },
       () => this.#tellGuard(),
       (crash) => this.#options.crashed?.(crash),
     )
