@@ -15,3 +15,6 @@ export const busyMs = 2_000
 
 /** How long an armed run waits for its go beyond the time that its session may take to prepare. Milliseconds. */
 export const armedMs = 10 * 60_000
+
+/** No pause between two tries grows beyond this; one that is asked for may be longer. Milliseconds. */
+export const retryPauseMaxMs = 3_600_000

@@ -59,6 +59,8 @@ describe('a waiting run', () => {
 
   it('fails at its start deadline', () => {
     expect(play(run, expired).state).toMatchObject({ result: 'failed', reason: { code: 'start_deadline' } })
+    const lost = { ...expired, why: { code: 'leader_lost', text: 'nobody led' } }
+    expect(play(run, lost).state).toMatchObject({ result: 'failed', reason: { code: 'leader_lost' } })
   })
 
   it('fails when its node is removed', () => {
@@ -233,6 +235,24 @@ describe('a report', () => {
     expect(after.state).toEqual({ is: 'waiting', attempt: 2, from, by: later(from, hourMs) })
     expect(after.steps[0]).toMatchObject({ tries: 1, reason: trouble })
     expect(after.steps[0]).not.toHaveProperty('result')
+  })
+
+  it.each([
+    ['doubles', 60_000, [1, 2, 4, 8, 16, 32, 60, 60]],
+    ['never falls below what was asked for', 7_200_000, [120, 120, 120]],
+    ['stays none', 0, [0, 0, 0]],
+  ])('after which another try is made puts it off: %s', (_what, retryAfterMs, minutes) => {
+    const tasks = [aTask({ maxRetries: minutes.length, retryAfterMs })]
+    let run = inState(states.running(), { tasks })
+    const pauses: number[] = []
+    for (let attempt = 1; attempt <= minutes.length; attempt++) {
+      run = play(run, reported(run, { end: 'retry', steps: [aStepReport(0, 'failed')] }))
+      if (run.state.is === 'waiting') pauses.push((run.state.from - noon) / 60_000)
+      run = { ...run, state: states.running({ attempt: attempt + 1 }) }
+    }
+    expect(pauses).toEqual(minutes)
+    const last = play(run, reported(run, { steps: [aStepReport(0, 'failed')] }))
+    expect(last.state).toMatchObject({ is: 'finished', result: 'failed' })
   })
 
   it('that the agent was stopped between two steps goes on with the next one at once', () => {

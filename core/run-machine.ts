@@ -1,6 +1,6 @@
 import { later, type Instant } from './clock.ts'
 import { unreachable } from './fault.ts'
-import { armedMs, busyMs, cancelMs, unknownMs } from './limits.ts'
+import { armedMs, busyMs, cancelMs, retryPauseMaxMs, unknownMs } from './limits.ts'
 import type { Held } from './link.ts'
 import { foldAborted, foldGone, foldLost, foldReport } from './report.ts'
 import type { HeldState, Reason, Report, Result, Run, RunState, Started } from './run.ts'
@@ -21,8 +21,8 @@ export type RunEvent =
   /** The agent is back and says what it holds of this run. */
   | { readonly type: 'back'; readonly held: Held | undefined }
   | { readonly type: 'cancel'; readonly why: Reason }
-  /** The deadline of the state has passed. */
-  | { readonly type: 'expired' }
+  /** The deadline of the state has passed. `why`: what a run that waited for its node has waited for. */
+  | { readonly type: 'expired'; readonly why?: Reason }
   /** An operator took the node out for good. */
   | { readonly type: 'removed' }
 
@@ -70,7 +70,7 @@ function whileWaiting(
     case 'cancel':
       return finish(foldAborted(run, event.why), 'aborted', now, event.why)
     case 'expired':
-      return finish(run, 'failed', now, { code: 'start_deadline', text: 'the node did not take it in time' })
+      return finish(run, 'failed', now, event.why ?? notTaken)
     case 'removed':
       return finish(run, 'failed', now, { code: 'node_removed', text: 'the node was removed' })
     case 'reported':
@@ -88,6 +88,8 @@ function whileWaiting(
       return unreachable(event)
   }
 }
+
+const notTaken: Reason = { code: 'start_deadline', text: 'the node did not take it in time' }
 
 const offeredNow = (state: { attempt: number; by: Instant }, now: Instant): HeldState => ({
   is: 'offered',
@@ -254,10 +256,7 @@ function afterReturn(run: Run, state: HeldState, held: Held | undefined, now: In
 function afterDeadline(run: Run, state: HeldState, now: Instant): Run {
   switch (state.is) {
     case 'offered':
-      return enter(
-        run,
-        cancelling(state.attempt, { code: 'start_deadline', text: 'the node did not take it in time' }, now),
-      )
+      return enter(run, cancelling(state.attempt, notTaken, now))
     case 'armed':
       return enter(
         run,
@@ -295,10 +294,14 @@ function settle(run: Run, report: Report, now: Instant, cancelled: Reason | unde
 function goOn(run: Run, attempt: number, now: Instant): Run {
   const next = nextStep(run.tasks, run.steps)
   if (next.do === 'end') return finish(run, next.result, now, whyOf(run, next.result))
-  const tries = run.steps[next.step]?.tries ?? 0
-  const pause = tries > 0 ? (run.tasks[next.step]?.retryAfterMs ?? 0) : 0
-  const from = later(now, pause)
+  const from = later(now, pauseMs(run.tasks[next.step]?.retryAfterMs ?? 0, run.steps[next.step]?.tries ?? 0))
   return enter(run, { is: 'waiting', attempt: attempt + 1, from, by: later(from, run.limits.startMs) })
+}
+
+/** How long the next try is put off: twice as long each time, up to a bound. Milliseconds. */
+function pauseMs(firstMs: number, tries: number): number {
+  if (tries === 0) return 0
+  return Math.max(firstMs, Math.min(firstMs * 2 ** (tries - 1), retryPauseMaxMs))
 }
 
 /** The reason of the first step that ended as the whole did. */

@@ -15,6 +15,7 @@ const sent = (what: Sent['what'], at: Instant = noon, attempt = 1): Sent => ({
 })
 const here = (over: Partial<Extract<LineView, { is: 'here' }>> = {}): LineView => ({
   is: 'here',
+  since: noon,
   held: undefined,
   played: true,
   sent: undefined,
@@ -26,7 +27,7 @@ const decide = (
   state: RunState,
   line: LineView = here(),
   { set, leads = true, now = noon }: { set?: SetRecord; leads?: boolean; now?: Instant } = {},
-) => dispatch(aRun({ state }), set, line, leads, now)
+) => dispatch(aRun({ state }), set, line, leads ? noon : undefined, now)
 
 const own = { ...aMember('node1'), run: aRun().id }
 const setIn = (phase: SetRecord['phase']): SetRecord => aSet({ members: [own], phase })
@@ -35,6 +36,28 @@ const started = setIn({ is: 'started', goAtUs: 7, left: [] })
 const leftBehind = setIn({ is: 'started', goAtUs: 7, left: [own.run] })
 const ended = setIn({ is: 'ended', at: noon, outcome: { result: 'success', grade: 'G0' } })
 const cancelling = setIn({ is: 'cancelling', why })
+
+describe('a run that nobody took in time', () => {
+  const over = later(noon, 2 * hourMs)
+  const whyOf = (line: LineView, leadsSince = noon) =>
+    dispatch(aRun({ state: states.waiting() }), undefined, line, leadsSince, over)
+  const because = (code: string) => ({ do: 'play', event: { type: 'expired', why: { code } } })
+
+  it('had a node that was away', () => {
+    expect(whyOf({ is: 'none', since: later(noon, -1) })).toMatchObject(because('agent_offline'))
+    expect(whyOf({ is: 'none', since: later(noon, 1) })).toMatchObject(because('agent_offline'))
+    expect(whyOf({ is: 'none', since: noon }, over)).toMatchObject(because('agent_offline'))
+  })
+
+  it('had no server that would have sent it', () => {
+    expect(whyOf({ is: 'none', since: later(noon, 1) }, over)).toMatchObject(because('leader_lost'))
+    expect(whyOf(here({ since: over }))).toMatchObject(because('leader_lost'))
+  })
+
+  it('had a node that did not want it', () => {
+    expect(whyOf(here())).toEqual({ do: 'play', event: { type: 'expired' } })
+  })
+})
 
 describe('a run whose agent has its line here', () => {
   it('is told of the hello before anything else: the journal may know better', () => {
@@ -177,7 +200,7 @@ describe('a run whose agent has no line', () => {
     })
     const now = later(noon, 24 * hourMs)
     for (const state of [states.waiting(), states.unknown(states.running()), states.running()])
-      expect(decide(state, gone, { now }), state.is).toEqual({ do: 'play', event: { type: 'expired' } })
+      expect(decide(state, gone, { now }), state.is).toMatchObject({ do: 'play', event: { type: 'expired' } })
   })
 })
 
@@ -208,7 +231,7 @@ describe('dispatch', () => {
           let line = first
           for (let looks = 0; ; looks++) {
             expect(looks, `${state.is} ${line.is} ${set?.phase.is}`).toBeLessThan(8)
-            const step = dispatch(run, set, line, true, later(noon, silentMs))
+            const step = dispatch(run, set, line, noon, later(noon, silentMs))
             if (step.do === 'sleep' || step.do === 'nothing') break
             if (step.do === 'play') run = advance(run, step.event, later(noon, silentMs))
             if (line.is !== 'here') continue
@@ -223,13 +246,13 @@ describe('a run of a client that was shut out or forgotten', () => {
   const running = aRun({ state: states.running() })
 
   it('ends, for nothing will ever be heard of it again', () => {
-    expect(dispatch(running, undefined, { is: 'gone' }, true, noon)).toEqual({
+    expect(dispatch(running, undefined, { is: 'gone' }, noon, noon)).toEqual({
       do: 'play',
       event: { type: 'removed' },
     })
   })
 
   it('is ended by the leader only', () => {
-    expect(dispatch(running, undefined, { is: 'gone' }, false, noon)).toEqual({ do: 'nothing' })
+    expect(dispatch(running, undefined, { is: 'gone' }, undefined, noon)).toEqual({ do: 'nothing' })
   })
 })

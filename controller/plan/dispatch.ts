@@ -2,7 +2,7 @@ import type { Instant } from '../../core/clock.ts'
 import type { RunId } from '../../core/ids.ts'
 import type { Held } from '../../core/link.ts'
 import type { RunEvent } from '../../core/run-machine.ts'
-import type { Run, RunState } from '../../core/run.ts'
+import type { Reason, Run, RunState } from '../../core/run.ts'
 import type { SetRecord } from '../../core/set.ts'
 
 /** Where the run's client can be reached, as this server sees it. */
@@ -13,6 +13,7 @@ export type LineView =
    */
   | {
       readonly is: 'here'
+      readonly since: Instant
       readonly held: Held | undefined
       readonly played: boolean
       readonly sent: Sent | undefined
@@ -51,13 +52,13 @@ export const silentMs = 3_000
 
 /**
  * What is to be done for a run now, by what is stored and where its client is. Asked again after every change; reads nothing.
- * `leads`: this server looks after the runs of clients that have no line.
+ * `leadsSince`: this server looks after the runs of clients that have no line, since then.
  */
 export function dispatch(
   run: Run,
   set: SetRecord | undefined,
   line: LineView,
-  leads: boolean,
+  leadsSince: Instant | undefined,
   now: Instant,
 ): DispatchStep {
   const { state } = run
@@ -68,9 +69,9 @@ export function dispatch(
     case 'elsewhere':
       return { do: 'nothing' }
     case 'gone':
-      return leads ? { do: 'play', event: { type: 'removed' } } : { do: 'nothing' }
+      return leadsSince === undefined ? { do: 'nothing' } : { do: 'play', event: { type: 'removed' } }
     case 'none':
-      return leads ? whileNone(state, line.since, now) : { do: 'nothing' }
+      return leadsSince === undefined ? { do: 'nothing' } : whileNone(state, line.since, leadsSince, now)
   }
 }
 
@@ -80,11 +81,11 @@ function whileHere(
   { id }: Run,
   state: Open,
   set: SetRecord | undefined,
-  { held, played, sent }: Extract<LineView, { is: 'here' }>,
+  { since, held, played, sent }: Extract<LineView, { is: 'here' }>,
   now: Instant,
 ): DispatchStep {
   if (!played) return { do: 'play', event: { type: 'back', held } }
-  if (state.by <= now) return { do: 'play', event: { type: 'expired' } }
+  if (state.by <= now) return expired(state.is === 'waiting' && since > state.by ? leaderLost : undefined)
   switch (state.is) {
     case 'waiting':
       return state.from <= now ? { do: 'play', event: { type: 'offered' } } : sleep(state.from, state.by)
@@ -130,12 +131,29 @@ const perhapsHeld = (state: Extract<Open, { is: 'unknown' }>, sent: Sent | undef
     ? { run: sent.run, attempt: sent.attempt, state: 'running' }
     : undefined
 
-function whileNone(state: Open, since: Instant, now: Instant): DispatchStep {
-  if (state.by <= now) return { do: 'play', event: { type: 'expired' } }
+function whileNone(state: Open, since: Instant, leadsSince: Instant, now: Instant): DispatchStep {
+  if (state.by <= now)
+    return expired(state.is === 'waiting' ? whyWaiting(state, since, leadsSince) : undefined)
   if (state.is === 'waiting' || state.is === 'unknown') return { do: 'sleep', until: state.by }
   const silentAt = (since + silentMs) as Instant
   return silentAt <= now ? { do: 'play', event: { type: 'silent' } } : sleep(silentAt, state.by)
 }
+
+/** Where its node was there, it has waited for a server that would have sent it. */
+const whyWaiting = (
+  { from, by }: Extract<Open, { is: 'waiting' }>,
+  since: Instant,
+  leadsSince: Instant,
+): Reason => (since > from && leadsSince > by ? leaderLost : nodeAway)
+
+const nodeAway: Reason = { code: 'agent_offline', text: 'its node was not connected in time' }
+
+const leaderLost: Reason = { code: 'leader_lost', text: 'no server was there to start it in time' }
+
+const expired = (why?: Reason): DispatchStep => ({
+  do: 'play',
+  event: { type: 'expired', ...(why ? { why } : {}) },
+})
 
 const sleep = (...instants: Instant[]): DispatchStep => ({
   do: 'sleep',

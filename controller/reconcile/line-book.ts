@@ -64,6 +64,7 @@ export class LineBook {
     if (!page) return undefined
     return {
       is: 'here',
+      since: page.since,
       held: page.held.get(run),
       played: page.played.has(run),
       sent: page.sent.get(run),

@@ -10,7 +10,7 @@ import type {
   ServerId,
 } from '../../core/ids.ts'
 import type { InstanceProbe, InstanceTemplate } from '../../core/instance.ts'
-import type { SaidOfAttempt } from '../../core/link.ts'
+import type { Epoch, SaidOfAttempt } from '../../core/link.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf } from '../../core/set.ts'
 import { isSettled } from '../plan/absorb.ts'
@@ -76,6 +76,8 @@ export class Reconciler implements AsyncDisposable {
   readonly #history: History
   readonly #time: ServerTime
   readonly #unsubscribe: (() => void)[]
+  /** The epoch in which this server leads or last led, and when that was first noticed. */
+  #led: { readonly epoch: Epoch; readonly since: Instant } | undefined
 
   constructor(options: ReconcilerOptions) {
     const { context, leadership, clock, lines, server, failed } = options
@@ -89,7 +91,7 @@ export class Reconciler implements AsyncDisposable {
       lines,
       server,
       time: this.#time,
-      leads,
+      leadsSince: () => this.#leadsSince(),
       epoch: () => leadership.highest(),
       wake: (project, id) => this.#wake('run', project, id),
     })
@@ -187,6 +189,14 @@ export class Reconciler implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
     await this.#queue[Symbol.asyncDispose]()
+  }
+
+  #leadsSince(): Instant | undefined {
+    const { leadership, clock } = this.#options
+    const epoch = leadership.epoch()
+    if (epoch === undefined) return undefined
+    if (this.#led?.epoch !== epoch) this.#led = { epoch, since: clock.now() }
+    return this.#led.since
   }
 
   #startedOf({ serverUs, errorUs }: { serverUs: number; errorUs: number }) {

@@ -42,7 +42,8 @@ export interface RunsOptions {
   readonly lines: LineBook
   readonly server: ServerId
   readonly time: ServerTime
-  readonly leads: () => boolean
+  /** Since when this server leads, while it does. */
+  readonly leadsSince: () => Instant | undefined
   readonly epoch: () => Epoch
   readonly wake: (project: ProjectId, id: RunId) => void
 }
@@ -83,7 +84,7 @@ export class Runs {
 
   /** Looks at a run until nothing is left to do now. Resolves with when to look again. */
   async look(project: ProjectId, id: RunId): Promise<Instant | undefined> {
-    const { context, leads } = this.#options
+    const { context, leadsSince } = this.#options
     for (let steps = 0; steps < stepsMax; steps++) {
       await this.#writeDown(project, id)
       const stored = context.state.get('run', project, id)
@@ -93,7 +94,7 @@ export class Runs {
         stored.value,
         setOf(context.state, stored.value),
         this.#line(stored.value),
-        leads(),
+        leadsSince(),
         now,
       )
       if (step.do === 'nothing') return undefined
