@@ -27,7 +27,7 @@ export function elsewhereOf(routes: readonly Route[]): (method: string, path: st
   return (method, path) => {
     const entry = [...known.values()].find(({ form }) => form.test(path))
     // A path with a slash too many looks like one that is there.
-    if (!entry || entry.methods.has(method)) {
+    if (!entry || entry.methods.has(method === 'HEAD' ? 'GET' : method)) {
       const errors = spaces.find(([form]) => form.test(path))?.[1] ?? 'problem'
       return { errors, fault: new EdgeFault('unknown_path', `nothing is at ${path.slice(0, 200)}`) }
     }

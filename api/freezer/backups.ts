@@ -2,7 +2,6 @@ import { z } from 'zod'
 import type { JsonObject } from '../../core/action.ts'
 import type { Backup, ForeignBackup } from '../../core/catalogue.ts'
 import { isFault } from '../../core/fault.ts'
-import { backupId } from '../../core/ids.ts'
 import { registerBackup, removeBackup } from '../../controller/use-cases/backups.ts'
 import { EdgeFault } from '../faults.ts'
 import { operation } from '../operation.ts'
@@ -71,7 +70,7 @@ const view = (seen: Seen, backup: Listed, version: Version): JsonObject =>
 function backupOf(ask: Ask, version: Version): Listed {
   const { state } = ask.served.context
   const { project } = ask.caller
-  const id = backupId(ask.param('backup_id'))
+  const id = ask.param('backup_id')
   const stored = state.get('backup', project, id) ?? state.get('foreign', project, id)
   return found<{ readonly value: Listed }>(ask, version, 'backup', stored).value
 }

@@ -76,7 +76,7 @@ const invalid = (name: string, message: string) => new EdgeFault('invalid_parame
 function numberOf(ask: Ask, name: string): number | undefined {
   const text = ask.query(name)
   if (text === undefined || text === '') return undefined
-  if (!/^\d{1,9}$/.test(text)) throw invalid(name, `${quoted(text)} is not a whole number`)
+  if (!/^\d{1,15}$/.test(text)) throw invalid(name, `${quoted(text)} is not a whole number`)
   return Number(text)
 }
 

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { jobId } from '../../core/ids.ts'
 import { endRound, startRound } from '../../controller/use-cases/session-rounds.ts'
 import { addJobToSession, removeJobFromSession } from '../../controller/use-cases/sessions.ts'
 import { EdgeFault } from '../faults.ts'
@@ -39,8 +38,7 @@ const removeRoute = (group: Group): Route =>
 async function changeMember(ask: Ask, version: Version, change: typeof addJobToSession): Promise<Response> {
   const { context } = ask.served
   const session = sessionOf(ask, version)
-  const id = jobId(ask.param('job_id'))
-  const job = found(ask, version, 'job', context.state.get('job', ask.caller.project, id))
+  const job = found(ask, version, 'job', context.state.get('job', ask.caller.project, ask.param('job_id')))
   await change(context, ask.caller, session.value.id, job.value.id)
   return ask.nothing()
 }

@@ -110,9 +110,11 @@ function putSessionRoute(group: Group): Route {
       const id = sessionId(ask.param('session_id'))
       refuseOthers(ask, version, context.state.get('session', ask.caller.project, id))
       const document = await sentDocument(ask, input)
+      const fields = readSession(document)
       const stored = await spelling(spellingOf(document), () =>
-        replaceSession(context, ask.caller, id, readSession(document), expectationOf(ask)),
+        replaceSession(context, ask.caller, id, fields, expectationOf(ask)),
       )
+      if (fields.event) await sessionEvent(context, ask.caller, stored.value, fields.event)
       return ask.json({ session_id: id, version: stored.value.version }, 201, etagHeader(stored))
     },
   })

@@ -4,10 +4,11 @@ import type { Job, Plan, ScheduleFields } from '../../core/job.ts'
 import { withSkip, type Skip, type SkipReason } from '../../core/skip.ts'
 import { latestTick, nextTick } from './calendar.ts'
 import { countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
+import { checkSchedule } from './fields.ts'
 import { latestDue, nextSlot, skipOf, slotAfter } from './slots.ts'
 import { fieldOf, triggerOf, type Trigger } from './trigger.ts'
 
-export { checkSchedule } from './fields.ts'
+export { checkSchedule }
 
 /** A date that passed while the request was on its way means now. Milliseconds. */
 const onTheWayMs = 10_000
@@ -49,6 +50,17 @@ export function replan(
     return { ...(own === undefined ? missed(fresh, past) : { ...fresh, next: own }), ...kept }
   }
   return { ...fresh, next: set, set }
+}
+
+/** Whether such a schedule may be stored: nothing would be refused of it. */
+export function isSatisfiable(fields: ScheduleFields, firn: Extensions | undefined, now: Instant): boolean {
+  try {
+    replan(checkSchedule({ ...fields }, firn), firn, undefined, now)
+    return true
+  } catch (error) {
+    if (isFault(error, 'bad_request')) return false
+    throw error
+  }
 }
 
 /** From when on slots count: those of a cron pattern come strictly after the moment at which it was asked for. */

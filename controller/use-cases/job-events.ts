@@ -63,9 +63,9 @@ function wanting(context: Context, job: Job, event: JobEvent): Job {
 }
 
 async function act(context: Context, caller: Caller, job: Job, event: JobEvent): Promise<void> {
-  const isByHand = triggerIn(job.schedule, job.firn).is === 'none'
+  const isByHand = () => triggerIn(job.schedule, job.firn).is === 'none'
   // What runs, or is about to, is what was asked for.
-  if (event === 'start' && isByHand && job.plan.next === undefined && !isBusy(context, job))
+  if (event === 'start' && isByHand() && job.plan.next === undefined && !isBusy(context, job))
     await startRun(context, caller, { job: job.id, key: context.secrets.uuid() })
   if (event === 'abort')
     for (const run of [...context.state.where('run', 'openOfJob', scoped(job.project, job.id))])

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isObject, type JsonObject } from '../../core/action.ts'
-import { badField } from '../../core/fault.ts'
+import { badField, isFault } from '../../core/fault.ts'
 import type { Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
 import type { Job, Plan, Reported, ScheduleFields, Session } from '../../core/job.ts'
@@ -108,20 +108,41 @@ function planOf(
   const isResumed = before !== undefined && before.wanted !== job.wanted
   if (isSame && fires === fired && !isResumed) return before.plan
   const now = clock.now()
-  // A resume goes by the ticks again, from now on: what was set instead of one of them is over. A date stays moved.
-  const isKept = isSame && (!isResumed || triggerIn(job.schedule, job.firn).is === 'once')
-  const set = wish ?? (isKept ? before.plan.set : undefined)
-  const recount = before !== undefined && countOf(before.firn) !== countOf(job.firn)
-  // Asked even when it does not fire: what no date can satisfy is refused here, not when it is started.
-  const plan = replan(job.schedule, job.firn, before?.plan, now, {
-    ...(set === undefined ? {} : { set }),
-    recount,
-  })
+  let plan: Plan
+  try {
+    plan = freshPlan(job, before, now, isSame, wish)
+  } catch (error) {
+    // One that was stored and cannot be read any more can still be stopped.
+    if (fires || !isSame || !isFault(error, 'bad_request')) throw error
+    return unplanned(before.plan)
+  }
   const lost = before && lostSlots(before, job, plan, now)
   if (fires) return withSkipped(isResumed ? { ...plan, since: now } : plan, lost)
   // Runs that were still to be made would start after the answer that says it is stopped.
   const was = before && madeAll(before.plan, job.wanted === 'active' ? 'changed' : 'paused')
   return withSkipped(isSame ? unplanned(was) : stopped(was, plan), lost)
+}
+
+/**
+ * The plan that a schedule would have if it fired; asked even when it does not: what no date can satisfy is refused here, not
+ * when it is started. `isSame`: its trigger has not changed. Throws Fault('bad_request').
+ */
+function freshPlan(
+  job: Triggered,
+  before: (Triggered & { readonly plan: Plan }) | undefined,
+  now: Instant,
+  isSame: boolean,
+  wish: Instant | undefined,
+): Plan {
+  const isResumed = before !== undefined && before.wanted !== job.wanted
+  // A resume goes by the ticks again, from now on: what was set instead of one of them is over. A date stays moved.
+  const isKept = isSame && (!isResumed || triggerIn(job.schedule, job.firn).is === 'once')
+  const set = wish ?? (isKept ? before?.plan.set : undefined)
+  const recount = before !== undefined && countOf(before.firn) !== countOf(job.firn)
+  return replan(job.schedule, job.firn, before?.plan, now, {
+    ...(set === undefined ? {} : { set }),
+    recount,
+  })
 }
 
 /** The slots that fell due before a change, and that neither the old plan has claimed nor the new one has. */

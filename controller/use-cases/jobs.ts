@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 import type { JobAction, JsonObject } from '../../core/action.ts'
 import { Fault, badField } from '../../core/fault.ts'
 import type { Instant } from '../../core/clock.ts'
-import { jobId, type ClientId, type JobId, type SessionId } from '../../core/ids.ts'
-import type { Job, Reported } from '../../core/job.ts'
-import { withoutJob } from '../plan/membership.ts'
+import { jobId, type ClientId, type JobId, type ProjectId, type SessionId } from '../../core/ids.ts'
+import type { Job, Reported, Session } from '../../core/job.ts'
+import { copiedSchedule, withJob, withoutJob } from '../plan/membership.ts'
 import { checkSchedule } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Put, type Stored, type Transaction } from '../state/documents.ts'
 import type { Caller, Context } from './context.ts'
@@ -118,16 +118,21 @@ async function storeJob(
     version: (before?.value.version ?? 0) + 1,
   } as const
   const reporting = withReport(context, plain, fields.reported, undefined)
-  const job = before
-    ? withJobPlan(context, reporting, before.value)
-    : withFirstPlan(context, reporting, fields.reported)
-  const joined = before || session === undefined ? [] : joining(context, job, session)
-  return commitJob(context, job, before, {
-    puts: [...puts, ...joined.map(({ value }) => put('session', project, value.id, value))],
-    requires: [
-      ...requires,
-      ...joined.map(({ value, read }) => unchanged('session', project, value.id, read)),
-    ],
+  if (before)
+    return commitJob(context, withJobPlan(context, reporting, before.value), before, { puts, requires })
+  const joined = session === undefined ? undefined : sessionToJoin(context, project, session)
+  const placed = joined
+    ? {
+        ...reporting,
+        sessionTag: joined.value.tag,
+        schedule: copiedSchedule(reporting, joined.value, now),
+      }
+    : reporting
+  const job = withFirstPlan(context, placed, fields.reported)
+  const grown = joined ? [grownBy(context, joined.value, job)] : []
+  return commitJob(context, job, undefined, {
+    puts: [...puts, ...grown.map((value) => put('session', project, value.id, value))],
+    requires: [...requires, ...(joined ? [unchanged('session', project, joined.value.id, joined)] : [])],
   })
 }
 
@@ -138,9 +143,11 @@ const standingIn = ({ wanted, stoppedAt }: Job): StandingOf => ({
   ...(stoppedAt === undefined ? {} : { stoppedAt }),
 })
 
-/** Created with the event stop, a job is created stopped. */
+/** Created with the event stop, or with abort, which is the same for what does not run, a job is created stopped. */
 const firstStanding = ({ reported }: JobFields, now: Instant): StandingOf =>
-  reported?.event === 'stop' ? { wanted: 'stopped', stoppedAt: now } : { wanted: 'active' }
+  ['stop', 'abort'].includes(reported?.event ?? '')
+    ? { wanted: 'stopped', stoppedAt: now }
+    : { wanted: 'active' }
 
 /** Whether a document's actions say no more than is known. */
 const isSameActions = (taken: ReturnType<typeof takeActions>, known: readonly JobAction[]): boolean =>
@@ -177,13 +184,17 @@ function changedActions(
   throw badField('job_actions', 'this job calls a saved action: change that, or make a job with its own')
 }
 
-/** A job that is created with a session_id is a member from its first moment. */
-function joining({ state, ...context }: Context, job: Job, id: SessionId) {
-  const read = state.get('session', job.project, id)
-  if (!read) throw badField('session_id', `'${id}' is no session`)
-  const grown = { ...read.value, jobs: [...read.value.jobs, job.id], version: read.value.version + 1 }
-  const gained = isServerRun({ state }, job)
-  return [{ read, value: withSessionPlan({ state, ...context }, grown, read.value, { gained }) }]
+/** A job that is created with a session_id is a member from its first moment. Throws Fault('bad_request'). */
+function sessionToJoin({ state }: Context, project: ProjectId, id: SessionId): Stored<Session> {
+  const session = state.get('session', project, id)
+  if (!session) throw badField('session_id', `'${id}' is no session`)
+  return session
+}
+
+/** The session with a job that is about to be stored. */
+function grownBy(context: Context, session: Session, job: Job): Session {
+  const gained = isServerRun(context, job)
+  return withSessionPlan(context, withJob(session, job, gained), session, { gained })
 }
 
 /**

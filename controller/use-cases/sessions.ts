@@ -2,9 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/action.ts'
 import { Fault } from '../../core/fault.ts'
 import { sessionId, type JobId, type SessionId } from '../../core/ids.ts'
-import type { Job, Reported, Session } from '../../core/job.ts'
-import { patternIn } from '../plan/extensions.ts'
-import { withoutJob } from '../plan/membership.ts'
+import type { Job, Reported, ScheduleFields, Session } from '../../core/job.ts'
+import { copiedSchedule, withJob, withoutJob } from '../plan/membership.ts'
 import { checkSchedule } from '../plan/schedule.ts'
 import { put, ref, unchanged, type Stored } from '../state/documents.ts'
 import { scoped } from '../state/indexes.ts'
@@ -12,7 +11,7 @@ import type { Caller, Context } from './context.ts'
 import type { Expectation } from './expectation.ts'
 import { retryingInLine } from './in-line.ts'
 import { isServerRun, mergedExtensions, withJobPlan, withSessionPlan } from './job-planning.ts'
-import { existingJob } from './jobs.ts'
+import { documentMax, existingJob } from './jobs.ts'
 import { retrying } from './retrying.ts'
 
 /** What a document says of a session; absent: it says nothing of it. Types are checked, meaning is not. */
@@ -50,12 +49,12 @@ export async function replaceSession(
   fields: SessionFields,
   expected?: Expectation,
 ): Promise<Stored<Session>> {
-  const stored = await retrying(context, async () => {
-    const before = context.state.get('session', caller.project, id)
-    expected?.(before)
-    return storeSession(context, caller, id, fields, before)
+  const { stored, before } = await retrying(context, async () => {
+    const read = context.state.get('session', caller.project, id)
+    expected?.(read)
+    return { stored: await storeSession(context, caller, id, fields, read), before: read?.value }
   })
-  await copySchedule(context, caller, stored.value)
+  await copySchedule(context, caller, stored.value, before?.schedule)
   return stored
 }
 
@@ -98,13 +97,17 @@ type Described = Pick<Session, 'description' | 'holdOffS' | 'schedule'> & Partia
 function described(fields: SessionFields, base: Session | undefined): Described {
   const firn = mergedExtensions(base?.firn, fields.firn)
   const extra = { ...base?.extra, ...fields.extra }
-  return {
+  const said = {
     description: fields.description ?? base?.description ?? '',
     holdOffS: fields.holdOffS ?? base?.holdOffS ?? holdOffDefaultS,
     schedule: checkSchedule({ ...base?.schedule, ...fields.schedule }, firn),
     ...(firn ? { firn } : {}),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   }
+  // The rest is for its members, and what is said of their rounds.
+  if (JSON.stringify(said).length > documentMax)
+    throw new Fault('too_much', `the session has more than ${documentMax} characters`)
+  return said
 }
 
 const wantedBy = ({ event }: SessionFields, base: Session | undefined): Pick<Session, 'wanted'> => ({
@@ -131,16 +134,17 @@ export async function patchSession(
     return { stored: await commitSession(context, session, read), before: read.value }
   })
   if (!isDeepStrictEqual(stored.value.schedule, before.schedule))
-    await copySchedule(context, caller, stored.value)
+    await copySchedule(context, caller, stored.value, before.schedule)
   return stored
 }
 
-/** A cron pattern of the job's own cannot stand beside other fields: it stays, and fires again when the job has left. */
-const copiedSchedule = (job: Job, session: Session): Job['schedule'] =>
-  patternIn(job.firn) === undefined ? { ...job.schedule, ...session.schedule } : job.schedule
-
 /** The copy is what Freezer's clients see; jobs of a session never fire by it, so it needs no common transaction. */
-async function copySchedule(context: Context, caller: Caller, session: Session): Promise<void> {
+async function copySchedule(
+  context: Context,
+  caller: Caller,
+  session: Session,
+  old: ScheduleFields | undefined,
+): Promise<void> {
   for (let from = 0; from < session.jobs.length; from += jobsAtOnce)
     await retrying(context, async () => {
       const jobs = session.jobs
@@ -152,7 +156,7 @@ async function copySchedule(context: Context, caller: Caller, session: Session):
         puts: jobs.map(({ value }) =>
           put('job', caller.project, value.id, {
             ...value,
-            schedule: copiedSchedule(value, session),
+            schedule: copiedSchedule(value, session, context.clock.now(), old),
             version: value.version + 1,
           }),
         ),
@@ -218,7 +222,7 @@ export async function addJobToSession(
     if (member.value.session === id && session.value.jobs.includes(job)) return
     const other = member.value.session === id ? undefined : member.value.session
     const left = other && state.get('session', project, other)
-    const joined = withJob(context, session.value, member.value)
+    const joined = withJob(session.value, member.value, isServerRun(context, member.value))
     await state.commit({
       requires: [
         unchanged('session', project, id, session),
@@ -275,21 +279,12 @@ export async function removeJobFromSession(
   })
 }
 
-/** The session with a job as a member; what that job's own scheduler says of it stands until the next round. */
-function withJob(context: Context, session: Session, job: Job): Session {
-  const joined = { ...withoutJob(session, job.id), jobs: [...session.jobs, job.id] }
-  if (isServerRun(context, job)) return joined
-  const { status = '', result = '', timeStarted = -1, timeEnded = -1 } = job.reported ?? {}
-  const said = { tag: session.tag, status, result, timeStarted, timeEnded }
-  return { ...joined, external: { ...joined.external, [job.id]: said } }
-}
-
 function afterJoining(context: Context, job: Job, session: Session): Job {
   const joined = {
     ...job,
     session: session.id,
     sessionTag: session.tag,
-    schedule: copiedSchedule(job, session),
+    schedule: copiedSchedule(job, session, context.clock.now()),
     version: job.version + 1,
   }
   return withJobPlan(context, joined, job)

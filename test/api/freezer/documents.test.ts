@@ -364,6 +364,15 @@ describe('a backup record', () => {
     expect((await ask('DELETE', `/v2/p1/backups/${made.json.backup_id}`)).status).toBe(404)
   })
 
+  it.each(['unknown', 'no.id', 'x'.repeat(65), '%00'])('is not there under the id %s', async (id) => {
+    const { ask } = await startApi()
+    for (const method of ['GET', 'DELETE'])
+      expect(await ask(method, `/v2/p1/backups/${id}`)).toMatchObject({
+        status: 404,
+        json: { title: 'Not Found' },
+      })
+  })
+
   it.each(['container', 'hostname', 'backup_name'])('needs a %s', async (key) => {
     const { ask } = await startApi()
     for (const lacking of [

@@ -267,13 +267,16 @@ describe('events of a job', () => {
   })
 })
 
-describe('a job created with the event stop', () => {
-  it('is created stopped', async () => {
-    const { ask, enrolled, context } = await startApi()
-    await enrolled('n1')
-    const job_schedule = { event: 'stop', schedule_interval: '1 days' }
-    await ask('POST', '/v1/jobs/j', smallJob('n1', { job_schedule }))
-    expect((await ask('GET', '/v1/jobs/j')).json.job_schedule).toMatchObject({ status: 'stop', event: '' })
-    expect(context.state.get('job', 'p1', 'j')?.value.plan.next).toBeUndefined()
-  })
+describe.each(['stop', 'abort'])('a job created with the event %s', (event) => {
+  it.each([{ schedule_interval: '1 days' }, {}])(
+    'and the schedule %j is created stopped',
+    async (schedule) => {
+      const { ask, enrolled, context } = await startApi()
+      await enrolled('n1')
+      const job_schedule = { event, ...schedule }
+      await ask('POST', '/v1/jobs/j', smallJob('n1', { job_schedule }))
+      expect((await ask('GET', '/v1/jobs/j')).json.job_schedule).toMatchObject({ status: 'stop', event: '' })
+      expect(context.state.get('job', 'p1', 'j')?.value.plan.next).toBeUndefined()
+    },
+  )
 })

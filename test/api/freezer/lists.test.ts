@@ -33,6 +33,11 @@ describe('a list', () => {
     ])
   })
 
+  it('is empty behind its end, however far', async () => {
+    const { ask } = await withJobs(1)
+    expect((await ask('GET', '/v1/jobs?offset=99999999999')).json).toEqual({ jobs: [] })
+  })
+
   it('pages what a search found: the poll of every scheduler', async () => {
     const { ask } = await withJobs(12)
     await ask('PATCH', '/v1/jobs/j2', { job_schedule: { status: 'completed' } })

@@ -120,6 +120,23 @@ describe('a schedule that was stored and cannot be read any more', () => {
   })
 })
 
+describe('a member whose schedule cannot be read any more', () => {
+  it('can be stopped, leave, and does not keep its session', async () => {
+    const w = await world()
+    await w.ask('POST', '/v1/sessions/s', { schedule: {} })
+    for (const id of ['bad', 'worse']) {
+      await w.ask('POST', `/v1/jobs/${id}`, { ...smallJob('n1'), session_id: 's' })
+      const stored = w.context.state.get('job', project, id)?.value as Loose
+      const poisoned = { ...stored, firn: { timezone: 'Mars/Olympus' } }
+      await w.context.state.commit({ requires: [], puts: [put('job', project, id, poisoned)] })
+    }
+    expect((await w.ask('POST', '/v1/jobs/bad/event', { stop: null })).status).toBe(202)
+    expect((await w.ask('DELETE', '/v1/sessions/s/jobs/bad')).status).toBe(204)
+    expect((await w.ask('DELETE', '/v1/sessions/s')).status).toBe(204)
+    expect((await w.ask('GET', '/v1/jobs/worse')).json).toMatchObject({ session_id: '' })
+  })
+})
+
 describe('documents that are nonsense', () => {
   it('never answer 500', async () => {
     const api = await startApi()

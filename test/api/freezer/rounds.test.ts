@@ -217,7 +217,8 @@ describe('a member', () => {
 
   it.each(['PUT', 'DELETE'])('%s of an unknown job or session is 404', async (method) => {
     const { ask } = await withSession('a')
-    expect((await ask(method, '/v1/sessions/s/jobs/unknown')).status).toBe(404)
+    for (const id of ['unknown', 'no.id', 'x'.repeat(65)])
+      expect((await ask(method, `/v1/sessions/s/jobs/${id}`)).status).toBe(404)
     expect((await ask(method, '/v1/sessions/unknown/jobs/a')).status).toBe(404)
   })
 

@@ -56,6 +56,30 @@ describe('a session', () => {
     }
   })
 
+  it('is bounded, however it grows', async () => {
+    const { ask } = await startApi()
+    const half = 'x'.repeat(140_000)
+    await ask('POST', '/v1/sessions/s', { schedule: {}, a: half })
+    for (const [method, path, sent] of [
+      ['PATCH', '/v1/sessions/s', { b: half }],
+      ['POST', '/v1/sessions/s', { schedule: {}, a: half, b: half }],
+      ['POST', '/v1/sessions', { schedule: {}, a: half, b: half }],
+    ] as const)
+      expect(await ask(method, path, sent)).toMatchObject({ status: 413, json: { title: 'Too much' } })
+    expect((await ask('GET', '/v1/sessions/s')).json).toMatchObject({ a: half, _version: 1 })
+  })
+
+  it.each(['PATCH', 'POST'])('acts on an event that comes by %s', async (method) => {
+    const api = await startApi()
+    await api.enrolled('n1')
+    await withJobs(api, 'n1')
+    const send = (event: string) => api.ask(method, '/v1/sessions/s', { schedule: {}, event })
+    expect((await send('start')).status).toBeLessThan(300)
+    expect(await session(api)).toMatchObject({ session_tag: 1, status: 'running' })
+    expect((await send('abort')).status).toBeLessThan(300)
+    expect((await api.ask('GET', '/v1/sets/s/1')).json).toMatchObject({ phase: 'cancelling' })
+  })
+
   it('is changed at both of its published paths', async () => {
     const { ask } = await startApi()
     await ask('POST', '/v1/sessions/s', { schedule: {}, session_tag: 0 })
@@ -125,11 +149,65 @@ describe('the jobs of a session', () => {
     expect((await session(api)).jobs).toEqual({})
   })
 
-  it('may be members from their creation', async () => {
+  it('may be members from their creation, as if they had been added then', async () => {
     const api = await startApi()
-    await withJobs(api)
-    await api.ask('POST', '/v1/jobs/j', smallJob('a', { session_id: 's' }))
-    expect(Object.keys((await session(api)).jobs)).toEqual(['j'])
+    const schedule = { schedule_hour: '3' }
+    await api.ask('POST', '/v1/sessions/s', { schedule, session_tag: 7 })
+    const job_schedule = { status: 'completed', result: 'success' }
+    for (const client of ['a', 'n1']) {
+      if (client === 'n1') await api.enrolled('n1')
+      const stale = { session_id: 's', session_tag: 3, job_schedule }
+      await api.ask('POST', `/v1/jobs/${client}`, smallJob(client, stale))
+      expect(await job(api, client)).toMatchObject({ session_tag: 7, job_schedule: schedule })
+    }
+    expect((await session(api)).jobs).toMatchObject({ a: job_schedule, n1: { status: '', result: '' } })
+    // With the session's tag its scheduler is not out of sync for ever.
+    const start = { job_id: 'a', current_tag: 7 }
+    expect((await api.ask('POST', '/v1/sessions/s/action', { start })).json).toEqual({
+      ...{ result: 'success', session_tag: 8 },
+    })
+  })
+
+  it('lose of the schedule what their session has lost, and keep what is their own', async () => {
+    const api = await startApi()
+    await api.ask('POST', '/v1/sessions/s', { schedule: { schedule_interval: '1 days' } })
+    const own = { schedule_start_date: '2031-01-01T00:00:00' }
+    await api.ask('POST', '/v1/jobs/j', smallJob('a', { job_schedule: own }))
+    await api.ask('PUT', '/v1/sessions/s/jobs/j')
+    for (const [method, sent] of [
+      ['PATCH', { schedule: { schedule_interval: null, schedule_hour: '3' } }],
+      ['POST', { schedule: { schedule_minute: '5' } }],
+    ] as const) {
+      await api.ask(method, '/v1/sessions/s', sent)
+      const { schedule } = await session(api)
+      const { job_schedule } = await job(api, 'j')
+      const triggers = Object.entries(job_schedule).filter(([key]) => key.startsWith('schedule_'))
+      expect(Object.fromEntries(triggers)).toEqual({ ...own, ...schedule })
+    }
+  })
+
+  it.each([
+    ['an end before their beginning', { schedule_end_date: '2030-01-01T00:00:00', schedule_hour: '3' }],
+    ['a month that lacks their day', { schedule_month: '2' }],
+  ])('do not get stuck by a session with %s', async (_what, schedule) => {
+    const api = await startApi()
+    await api.enrolled('n1')
+    await api.ask('POST', '/v1/sessions/s', { schedule: {} })
+    const job_schedule = { schedule_day: '31', schedule_start_date: '2031-01-01T00:00:00' }
+    for (const client of ['a', 'n1']) {
+      await api.ask('POST', `/v1/jobs/${client}`, smallJob(client, { job_schedule }))
+      await api.ask('POST', `/v1/jobs/late-${client}`, smallJob(client, { job_schedule }))
+      expect((await api.ask('PUT', `/v1/sessions/s/jobs/${client}`)).status).toBe(204)
+    }
+    expect((await api.ask('PATCH', '/v1/sessions/s', { schedule })).status).toBe(200)
+    for (const client of ['a', 'n1']) {
+      expect((await api.ask('PUT', `/v1/sessions/s/jobs/late-${client}`)).status).toBe(204)
+      const shown = await job(api, client)
+      expect(shown.job_schedule).toMatchObject(schedule)
+      expect((await api.ask('PATCH', `/v1/jobs/${client}`, shown)).status).toBe(200)
+      expect((await api.ask('DELETE', `/v1/sessions/s/jobs/${client}`)).status).toBe(204)
+    }
+    expect((await api.ask('DELETE', '/v1/sessions/s')).status).toBe(204)
   })
 
   it('are all there after many were added and removed at once', async () => {

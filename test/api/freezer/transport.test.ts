@@ -42,6 +42,14 @@ describe('a path', () => {
     },
   )
 
+  it.each(['GET', 'HEAD', 'POST'])(
+    'with two slashes at its end is nothing that there is: %s',
+    async (method) => {
+      const { ask } = await startApi()
+      expect((await ask(method, '/v1/jobs//')).status).toBe(404)
+    },
+  )
+
   it('serves both versions over the same documents', async () => {
     const { ask } = await startApi()
     await ask('POST', '/v1/jobs/j', smallJob('n1'))
