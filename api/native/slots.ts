@@ -5,11 +5,14 @@ import { jobId, sessionId } from '../../core/ids.ts'
 import { skipReasons } from '../../core/skip.ts'
 import {
   previewJob,
+  previewSession,
   slotsOf,
   slotsOfSession,
   type Happened,
   type HappenedToSession,
   type Passed,
+  type Preview,
+  type PreviewSpan,
   type Starter,
 } from '../../controller/use-cases/slots.ts'
 import { refusal, some } from '../fields.ts'
@@ -125,41 +128,65 @@ const moment = (what: string) =>
     .optional()
     .meta({ description: what })
 
+const previewQuery = z.object({
+  from: moment('The first instant; now when left out'),
+  to: moment('The end, which does not belong to it; a week later when left out'),
+  limit: z.coerce.number().int().min(1).max(200).default(50).meta({ description: 'At most so many' }),
+})
+
+const previewForm = z.object({
+  starts: z.enum(Object.keys(starters) as [Starter, ...Starter[]]).meta({
+    description:
+      'What starts it: its schedule; nobody, as it is stopped; of a job, its session; or a scheduler elsewhere',
+  }),
+  run_ms: z.number().nullable().meta({ description: 'How long a run, or a set, is expected to take' }),
+  slots: z.array(expectedForm),
+  more: z.boolean().meta({ description: 'There are more than `limit`' }),
+})
+
 const previewRoute = operation({
   ...{ method: 'GET', path: '/v1/jobs/:job_id/preview', role: 'viewer', errors },
   ...{ tag, id: 'previewJob', summary: 'Show what would run between two instants' },
   description:
     'Decided as it will be when the slots come, if servers are there and each run takes as long as the last ones did.',
-  query: z.object({
-    from: moment('The first instant; now when left out'),
-    to: moment('The end, which does not belong to it; a week later when left out'),
-    limit: z.coerce.number().int().min(1).max(200).default(50).meta({ description: 'At most so many' }),
-  }),
-  answers: {
-    200: z.object({
-      starts: z.enum(Object.keys(starters) as [Starter, ...Starter[]]).meta({
-        description:
-          'What starts the job: its schedule; nobody, as it is stopped; its session; or a scheduler elsewhere',
-      }),
-      run_ms: z.number().nullable().meta({ description: 'How long a run is expected to take' }),
-      slots: z.array(expectedForm),
-      more: z.boolean().meta({ description: 'There are more than `limit`' }),
-    }),
-  },
+  query: previewQuery,
+  answers: { 200: previewForm },
   answer(ask, { query }) {
-    const [from, to] = [query.from, query.to].map((text) =>
-      text === undefined ? undefined : (Date.parse(text) as Instant),
+    const { context } = ask.served
+    return ask.json(
+      previewView(previewJob(context, ask.caller, jobId(ask.param('job_id')), spanIn(ask, query))),
     )
-    if (to !== undefined && to < (from ?? ask.served.context.clock.now()))
-      throw refusal('to', 'is before the beginning')
-    const id = jobId(ask.param('job_id'))
-    const wanted = { ...some('from', from), ...some('to', to), limit: query.limit }
-    const { starts, runMs, slots, more } = previewJob(ask.served.context, ask.caller, id, wanted)
-    return ask.json({ starts, run_ms: runMs ?? null, slots: slots.map(expectedView), more })
   },
 })
 
-const expectedView = (one: ReturnType<typeof previewJob>['slots'][number]): JsonObject => ({
+const sessionPreviewRoute = operation({
+  ...{ method: 'GET', path: '/v1/sessions/:session_id/preview', role: 'viewer', errors },
+  ...{ tag, id: 'previewSession', summary: 'Show when a session would start between two instants' },
+  description: 'As of a job; `hold_off` counts as well, and a set takes as long as the last ones did.',
+  query: previewQuery,
+  answers: { 200: previewForm },
+  answer(ask, { query }) {
+    const { context } = ask.served
+    const id = sessionId(ask.param('session_id'))
+    return ask.json(previewView(previewSession(context, ask.caller, id, spanIn(ask, query))))
+  },
+})
+
+function spanIn(ask: Ask, { limit, ...query }: z.infer<typeof previewQuery>): PreviewSpan {
+  const [from, to] = [query.from, query.to].map((text) =>
+    text === undefined ? undefined : (Date.parse(text) as Instant),
+  )
+  if (to !== undefined && to < (from ?? ask.served.context.clock.now()))
+    throw refusal('to', 'is before the beginning')
+  return { ...some('from', from), ...some('to', to), limit }
+}
+
+const previewView = ({ starts, runMs, slots, more }: Preview): JsonObject => ({
+  ...{ starts, run_ms: runMs ?? null },
+  ...{ slots: slots.map(expectedView), more },
+})
+
+const expectedView = (one: Preview['slots'][number]): JsonObject => ({
   slot: isoOf(one.slot),
   local: one.local,
   starts_at: one.startsAt === undefined ? null : isoOf(one.startsAt),
@@ -168,4 +195,4 @@ const expectedView = (one: ReturnType<typeof previewJob>['slots'][number]): Json
   dst: one.dst ?? null,
 })
 
-export const slotRoutes = [listRoute, sessionListRoute, previewRoute]
+export const slotRoutes = [listRoute, sessionListRoute, previewRoute, sessionPreviewRoute]

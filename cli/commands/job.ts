@@ -9,7 +9,7 @@ import { paintState } from '../render/colour.ts'
 import { formatInstant } from '../render/format.ts'
 import { runsOf, KEY_OPTION, keyOf, watchRuns } from '../runs.ts'
 import { runsShown } from '../views/runs.ts'
-import { preview, slots } from './job-slots.ts'
+import { jobSlots } from './slots.ts'
 
 const idOf = (job: unknown): string => text(job, 'job_id')
 const JOB = { name: 'JOB', help: 'its id' } as const
@@ -273,7 +273,6 @@ export const jobCommands: readonly Command[] = [
     'stopped',
   ),
   event('abort', 'Cancel a job’s run', 'Stop what it is doing', 'its run is being cancelled'),
-  slots,
-  preview,
+  ...jobSlots,
   rm,
 ]

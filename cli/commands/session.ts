@@ -11,6 +11,7 @@ import { KEY_OPTION, keyOf } from '../runs.ts'
 import { newestTag, watchSet } from '../sets.ts'
 import { tagOf } from '../views/sets.ts'
 import { dueOf, removeEach } from './job.ts'
+import { sessionSlots } from './slots.ts'
 
 const idOf = (session: unknown): string => text(session, 'session_id')
 const SESSION = { name: 'SESSION', help: 'its id' } as const
@@ -205,5 +206,6 @@ export const sessionCommands: readonly Command[] = [
   jobs('DELETE'),
   start,
   watch,
+  ...sessionSlots,
   rm,
 ]

@@ -31,6 +31,8 @@ export interface Span {
   readonly limit: number
   /** How long a run is expected to take. Milliseconds. */
   readonly runMs: number
+  /** Of a session: nothing starts before the one, nor within the other after a start. Milliseconds. */
+  readonly holdOff?: { readonly until?: Instant; readonly ms: number }
 }
 
 /**
@@ -43,17 +45,22 @@ export function previewOf(of: Scheduled, span: Span): { slots: ExpectedSlot[]; m
   let plan = planAt(of, span.from)
   let now = plan.next
   let busyUntil = -Infinity
+  let heldOffUntil = span.holdOff?.until
   // A slot takes few looks; more would be an error here, which must not turn round for ever.
   for (let looks = 0; looks < span.limit * 10 + 10 && now !== undefined; looks++) {
     if (plan.next === undefined || plan.next >= span.to || found.length > span.limit) break
     const isOpen = now < busyUntil
-    const claim = claimDue({ ...of, plan }, { open: isOpen ? 1 : 0, failures: 0 }, now)
+    const held = heldOffUntil === undefined ? {} : { heldOffUntil }
+    const claim = claimDue({ ...of, plan }, { open: isOpen ? 1 : 0, failures: 0, ...held }, now)
     if (claim.do === 'wait') now = wakeOf(claim, isOpen ? busyUntil : undefined)
     else if (claim.do === 'cancel') busyUntil = now
     else {
       const overlaps = plan.next < busyUntil
       found.push(...expectedOf(claim, now, zone).map((slot) => ({ ...slot, overlaps })))
-      if (claim.do === 'start') busyUntil = now + span.runMs
+      if (claim.do === 'start') {
+        busyUntil = now + span.runMs
+        if (span.holdOff) heldOffUntil = later(now, span.holdOff.ms)
+      }
       const { skips: _, ...bare } = claim.plan
       plan = bare
     }

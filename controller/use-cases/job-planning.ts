@@ -89,8 +89,14 @@ export function withSessionPlan(
   return { ...session, plan: planOf(context, session, before, fires, fired) }
 }
 
-const sessionFires = ({ state }: Context, session: Omit<Session, 'plan'>): boolean =>
-  session.wanted === 'active' &&
+const sessionFires = (context: Context, session: Omit<Session, 'plan'>): boolean =>
+  session.wanted === 'active' && isServerStarted(context, session)
+
+/** Whether the servers run any of a session's jobs: else it is left to its schedulers. */
+export const isServerStarted = (
+  { state }: Pick<Context, 'state'>,
+  session: Pick<Session, 'project' | 'jobs'>,
+): boolean =>
   session.jobs.some((id) => {
     const job = state.get('job', session.project, id)
     return job !== undefined && isServerRun({ state }, job.value)

@@ -5,11 +5,11 @@ import type { Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { Skip } from '../../core/skip.ts'
 import { instantOfSlot } from '../plan/failures.ts'
-import { previewOf, type ExpectedSlot } from '../plan/preview.ts'
+import { previewOf, type ExpectedSlot, type Span } from '../plan/preview.ts'
 import { unstarted } from '../plan/schedule.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
-import { isServerRun } from './job-planning.ts'
+import { isServerRun, isServerStarted } from './job-planning.ts'
 import { existingJob } from './jobs.ts'
 import { existingSession } from './sessions.ts'
 import type { Place } from './timeline.ts'
@@ -69,25 +69,46 @@ export interface Preview {
   readonly more: boolean
 }
 
+/** What is asked of a preview: a week from now, when nothing is said. */
+export interface PreviewSpan {
+  readonly from?: Instant
+  readonly to?: Instant
+  readonly limit: number
+}
+
 /**
  * What would become of a job's slots between two instants. Those of a stopped job are `paused`. Throws Fault 'not_found',
  * 'bad_request' (naming the field).
  */
-export function previewJob(
-  context: Context,
-  caller: Caller,
-  id: JobId,
-  { from, to, limit }: { readonly from?: Instant; readonly to?: Instant; readonly limit: number },
-): Preview {
+export function previewJob(context: Context, caller: Caller, id: JobId, span: PreviewSpan): Preview {
   const job = existingJob(context, caller, id).value
   const starts = starterOf(context, job)
-  const runMs = usualMs(context, job)
-  if (starts === 'session' || starts === 'elsewhere' || job.wanted === 'cancelled')
-    return { starts, runMs, slots: [], more: false }
-  const begin = from ?? context.clock.now()
-  const span = { from: begin, to: to ?? later(begin, weekMs), limit, runMs: runMs ?? 0 }
-  const { next = job.plan.held, ...plan } = job.plan
-  const { slots, more } = previewOf({ ...job, plan: next === undefined ? plan : { ...plan, next } }, span)
+  const runMs = middleOf(lastRuns(context, job))
+  if (job.wanted === 'cancelled') return { starts, runMs, slots: [], more: false }
+  return preview(context, job, { starts, runMs }, span)
+}
+
+/** The same of a session's: `runMs` is how long a set takes. Throws as `previewJob`. */
+export function previewSession(context: Context, caller: Caller, id: SessionId, span: PreviewSpan): Preview {
+  const session = existingSession(context, caller, id).value
+  const { lastStart, holdOffS } = session
+  const ms = holdOffS * 1_000
+  const starts = starterOfSession(context, session)
+  const runMs = middleOf(lastSets(context, session))
+  const until = lastStart === undefined ? {} : { until: later(lastStart, ms) }
+  return preview(context, session, { starts, runMs }, { ...span, holdOff: { ms, ...until } })
+}
+
+function preview(
+  { clock }: Context,
+  of: Job | Session,
+  { starts, runMs }: Pick<Preview, 'starts' | 'runMs'>,
+  { from = clock.now(), to = later(from, weekMs), ...rest }: PreviewSpan & Pick<Span, 'holdOff'>,
+): Preview {
+  if (starts === 'session' || starts === 'elsewhere') return { starts, runMs, slots: [], more: false }
+  const { next = of.plan.held, ...plan } = of.plan
+  const planned = { ...of, plan: next === undefined ? plan : { ...plan, next } }
+  const { slots, more } = previewOf(planned, { ...rest, from, to, runMs: runMs ?? 0 })
   return { starts, runMs, slots: starts === 'nobody' ? slots.map(paused) : slots, more }
 }
 
@@ -99,20 +120,42 @@ function starterOf(context: Context, job: Job): Starter {
   return job.wanted === 'active' ? 'schedule' : 'nobody'
 }
 
+function starterOfSession(context: Context, session: Session): Starter {
+  if (session.jobs.length > 0 && !isServerStarted(context, session)) return 'elsewhere'
+  return session.wanted === 'active' && session.jobs.length > 0 ? 'schedule' : 'nobody'
+}
+
 function paused(expected: ExpectedSlot): ExpectedSlot {
   const { startsAt: _, ...slot } = expected
   return { ...slot, reason: 'paused' }
 }
 
-/** Of so many runs the one in the middle tells how long one takes. */
-const lastRuns = 9
+/** What has ended, and how long it took. Milliseconds. */
+interface Ended {
+  readonly at: Instant
+  readonly ms: number
+}
 
-/** How long the last runs took, as a rule. Milliseconds. */
-function usualMs({ state }: Context, { project, id }: Job): number | undefined {
-  const ended: { readonly at: Instant; readonly ms: number }[] = []
+function lastRuns({ state }: Context, { project, id }: Job): Ended[] {
+  const ended: Ended[] = []
   for (const { value } of state.where('run', 'job', scoped(project, id)))
     if (value.purpose === 'job' && value.state.is === 'finished' && value.startedAt !== undefined)
       ended.push({ at: value.state.at, ms: value.state.at - value.startedAt })
-  const last = ended.toSorted((a, b) => b.at - a.at).slice(0, lastRuns)
+  return ended
+}
+
+function lastSets({ state }: Context, { project, id }: Session): Ended[] {
+  const ended: Ended[] = []
+  for (const { value } of state.where('set', 'session', scoped(project, id)))
+    if (value.phase.is === 'ended') ended.push({ at: value.phase.at, ms: value.phase.at - value.admittedAt })
+  return ended
+}
+
+/** Of so many the one in the middle tells how long one takes. */
+const lookedAt = 9
+
+/** How long the last ones took, as a rule. Milliseconds. */
+function middleOf(ended: readonly Ended[]): number | undefined {
+  const last = ended.toSorted((a, b) => b.at - a.at).slice(0, lookedAt)
   return last.toSorted((a, b) => a.ms - b.ms)[Math.floor(last.length / 2)]?.ms
 }

@@ -112,6 +112,63 @@ describe('GET /v1/sessions/{id}/slots', () => {
   })
 })
 
+describe('GET /v1/sessions/{id}/preview', () => {
+  const session = async (w: World, more: object = {}) => {
+    await w.ask('POST', '/v1/sessions/s', {
+      ...{ description: '', schedule: { schedule_interval: '10 minutes' } },
+      ...more,
+    })
+    await w.ask('PUT', '/v1/sessions/s/jobs/j')
+  }
+  const expected = async (w: World) => (await w.ask('GET', '/v1/sessions/s/preview?limit=3')).json
+  const shown = ({ slot, starts_at: startsAt, reason }: Loose) => [
+    slot.slice(11, 16),
+    startsAt?.slice(11, 16) ?? reason,
+  ]
+
+  it('shows when it would start, and where its hold-off keeps it from that', async () => {
+    const w = await world()
+    await session(w, { hold_off: 900 })
+    const { slots, ...rest } = await expected(w)
+    expect(rest).toEqual({ starts: 'schedule', run_ms: null, more: true })
+    expect(slots.map(shown)).toEqual([
+      ['10:40', '10:40'],
+      ['10:50', 'hold_off'],
+      ['11:00', '11:00'],
+    ])
+    // As it then is: slots come every ten minutes from when the session was made, within some seconds.
+    for (const time of ['10:40', '10:50']) {
+      w.until(`2027-01-15T${time}:59Z`)
+      await w.lookAtSession('s')
+    }
+    const [newest] = (await w.ask('GET', '/v1/sessions/s/slots')).json.slots
+    expect(newest).toMatchObject({ outcome: 'skipped', reason: 'hold_off' })
+    expect((await expected(w)).slots.map(shown)[0]).toEqual(['11:00', '11:00'])
+  })
+
+  it('shows what a stopped one would skip, and leaves one of other schedulers to them', async () => {
+    const w = await world()
+    await session(w)
+    await w.ask('PATCH', '/v1/sessions/s', { event: 'stop' })
+    expect(await expected(w)).toMatchObject({ starts: 'nobody', slots: [{ reason: 'paused' }, {}, {}] })
+    await w.ask('POST', '/v1/jobs/e', { ...smallJob('elsewhere'), job_schedule: hourly })
+    await w.ask('POST', '/v1/sessions/t', { description: '', schedule: hourly })
+    expect((await w.ask('GET', '/v1/sessions/t/preview')).json).toMatchObject({ starts: 'nobody' })
+    await w.ask('PUT', '/v1/sessions/t/jobs/e')
+    expect((await w.ask('GET', '/v1/sessions/t/preview')).json).toMatchObject({
+      ...{ starts: 'elsewhere', slots: [] },
+    })
+  })
+
+  it('is not shown to others, nor for what is no span', async () => {
+    const w = await world()
+    await session(w)
+    const stranger = await w.token('admin', 'u2', 'p2')
+    expect((await w.ask('GET', '/v1/sessions/s/preview', undefined, stranger)).status).toBe(404)
+    expect((await w.ask('GET', '/v1/sessions/s/preview?to=2026-01-01T00:00:00Z')).status).toBe(400)
+  })
+})
+
 describe('GET /v1/jobs/{id}/preview', () => {
   it('shows a week from now, or what is asked for', async () => {
     const w = await world({ firn: { timezone: 'Europe/Berlin' } })
