@@ -163,7 +163,7 @@ export type ToAgent =
       readonly ca: string
       readonly natsCredentials: string
     }
-  /** The servers that take agents, all of them: replaces what the agent knew. */
+  /** The servers to go to, in no order: all that take agents, or some of them before a drain. Replaces what the agent knew. */
   | { readonly type: 'servers'; readonly addresses: readonly string[] }
 
 /** What an agent says on a line. */

@@ -1,14 +1,16 @@
 /** Which server to try next: those that a server told of, then those of the configuration, round and round. */
 export class Addresses {
   readonly #configured: readonly string[]
+  readonly #random: () => number
   #all: readonly string[]
   #next: number
 
-  /** `random` (in [0, 1)) says where to begin, so that agents with the same list spread over it. */
-  constructor(configured: readonly string[], random: number) {
+  /** `random` (in [0, 1)) makes agents with the same list spread over it. */
+  constructor(configured: readonly string[], random: () => number) {
     this.#configured = configured
+    this.#random = random
     this.#all = [...new Set(configured)]
-    this.#next = Math.floor(random * this.#all.length)
+    this.#next = Math.floor(random() * this.#all.length)
   }
 
   /** undefined when none is known. */
@@ -18,10 +20,22 @@ export class Addresses {
     return address
   }
 
-  /** The servers as one of them says. The configured ones stay behind them: the others may all be replaced one day. */
+  /**
+   * The servers as one of them says, in an order of this agent's own: those that lose the same server must not all come to the same
+   * other one. `current` is the last of them. The configured ones stay behind: the others may all be replaced one day.
+   */
   replace(told: readonly string[], current: string): void {
     if (told.length === 0) return
-    this.#all = [...new Set([...told, ...this.#configured])]
-    this.#next = this.#all.indexOf(current) + 1
+    const others = this.#shuffled(told.filter((address) => address !== current))
+    const last = told.includes(current) ? [current] : []
+    this.#all = [...new Set([...others, ...last, ...this.#configured])]
+    this.#next = 0
+  }
+
+  #shuffled(addresses: readonly string[]): string[] {
+    return addresses
+      .map((address) => ({ address, at: this.#random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ address }) => address)
   }
 }

@@ -9,8 +9,9 @@ export interface ClientTls {
 
 /** How long things may take. Milliseconds. */
 export interface LineTimes {
-  /** From dialling to the welcome. */
+  /** From dialling to the welcome; doubled with each try that took it all, up to the second: the server has much to do then. */
   readonly welcomeMs: number
+  readonly welcomeMaxMs: number
   /** The first pause after a failure; each further one doubles it, up to the second. Both are jittered. */
   readonly backoffMs: number
   readonly backoffMaxMs: number
@@ -44,6 +45,7 @@ export interface ServerLineOptions {
 
 export const defaultTimes: LineTimes = {
   welcomeMs: 10_000,
+  welcomeMaxMs: 60_000,
   backoffMs: 100,
   backoffMaxMs: 10_000,
   steadyMs: 10_000,

@@ -41,15 +41,18 @@ class Lines implements ServerLine {
   #stream: Stream | undefined
   #server = ''
   #samples: readonly Sample[] = []
+  /** How long a welcome is waited for now. Milliseconds. */
+  #welcomeMs: number
 
   constructor(options: ServerLineOptions, handler: ServerLineHandler) {
     this.#options = options
     this.#handler = handler
     this.#times = { ...defaultTimes, ...options.times }
     this.#limits = { ...defaultLimits, ...options.limits }
+    this.#welcomeMs = this.#times.welcomeMs
     this.#nowUs = options.nowUs ?? hrtimeUs
     this.#report = options.report ?? (() => undefined)
-    this.#addresses = new Addresses(options.servers, options.clock.random())
+    this.#addresses = new Addresses(options.servers, () => options.clock.random())
     this.#running = this.#run()
   }
 
@@ -141,6 +144,7 @@ class Lines implements ServerLine {
   }
 
   async #live(stream: Stream, life: LineLife): Promise<LineEnd> {
+    const from = this.#options.clock.monotonic()
     const leave = AbortSignal.any([this.#stop.signal, life.leaving.signal])
     const asked = Promise.withResolvers<undefined>()
     const ask = () => asked.resolve(undefined)
@@ -149,6 +153,7 @@ class Lines implements ServerLine {
     leave.removeEventListener('abort', ask)
     if (this.#stream === stream) this.#stream = undefined
     life.leaving.abort()
+    this.#learnPatience(life, this.#options.clock.monotonic() - from)
     if (why === undefined) {
       await stream.part(this.#stop.signal.aborted ? 'the agent stops' : 'moves to another server')
       if (!this.#stop.signal.aborted) this.#lost(life, 'moves to another server')
@@ -156,6 +161,13 @@ class Lines implements ServerLine {
       this.#lost(life, why)
     }
     return { welcomed: life.welcomed, moved: why === undefined, why: why ?? 'moved to another server' }
+  }
+
+  /** When thousands come back to one server it takes a minute to greet them all: to give up and come anew would only add to that. */
+  #learnPatience({ welcomed }: LineLife, tookMs: number): void {
+    const { welcomeMs, welcomeMaxMs } = this.#times
+    if (welcomed) this.#welcomeMs = welcomeMs
+    else if (tookMs >= this.#welcomeMs) this.#welcomeMs = Math.min(2 * this.#welcomeMs, welcomeMaxMs)
   }
 
   #lost({ address, welcomed }: LineLife, why: string): void {
@@ -168,7 +180,7 @@ class Lines implements ServerLine {
     const { address } = life
     return {
       clock: this.#options.clock,
-      times: this.#times,
+      times: { ...this.#times, welcomeMs: this.#welcomeMs },
       limits: this.#limits,
       nowUs: this.#nowUs,
       running: () => this.#handler.running(),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { clientId, projectId, type ClientId, type ProjectId } from '../../core/ids.ts'
+import { Handshakes, nameOfPeer } from './handshakes.ts'
 import type { ServerTls } from './options.ts'
 
 /** Whom a certificate names. */
@@ -34,7 +35,7 @@ export function listener(
   refused: (peer: string, why: string) => void,
 ): Server {
   if (tls === 'plain') return createServer({ noDelay: true }, (socket) => accepted({ socket }))
-  const server = createTlsServer(
+  const tlsServer = createTlsServer(
     {
       ca: tls.ca,
       key: tls.key,
@@ -47,13 +48,22 @@ export function listener(
       handshakeTimeout: handshakeMs,
       noDelay: true,
     },
-    (socket) => accepted(peerOf(socket)),
+    (socket) => {
+      handshakes.over(nameOfPeer(socket))
+      accepted(peerOf(socket))
+    },
   )
-  server.on('tlsClientError', (error, socket) => {
-    refused(nameOfPeer(socket) ?? 'unknown', error.message)
+  tlsServer.on('tlsClientError', (error, socket) => {
+    const name = nameOfPeer(socket)
+    handshakes.over(name)
+    refused(name ?? 'unknown', error.message)
     socket.destroy()
   })
-  return server
+  const handshakes = new Handshakes((socket) => tlsServer.emit('connection', socket))
+  return createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => undefined)
+    handshakes.take(socket)
+  })
 }
 
 /** Resolves with the port. Rejects with the system's error (EADDRINUSE …). */
@@ -72,10 +82,6 @@ export function listen(
     })
   })
 }
-
-/** A connection's name, as gRPC calls have it too. undefined when it is closed already. */
-export const nameOfPeer = ({ remoteAddress, remotePort }: Socket): string | undefined =>
-  remoteAddress === undefined || remotePort === undefined ? undefined : `${remoteAddress}:${remotePort}`
 
 function peerOf(socket: TLSSocket): Peer {
   const certificate = socket.getPeerX509Certificate()

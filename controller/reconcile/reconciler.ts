@@ -1,3 +1,4 @@
+import type { Client } from '../../core/catalogue.ts'
 import type { Clock, Instant } from '../../core/clock.ts'
 import { unreachable } from '../../core/fault.ts'
 import type {
@@ -30,6 +31,7 @@ import { Runs } from './runs.ts'
 import { Schedules } from './schedules.ts'
 import { ServerTime } from './server-time.ts'
 import { Sets } from './sets.ts'
+import { Spreading } from './spreading.ts'
 
 /** Keys looked at together: enough to fill grouped transactions, few enough that none waits long. */
 const looksAtOnce = 256
@@ -48,6 +50,8 @@ type LookKind =
   | 'sweep'
   /** The list of servers. */
   | 'servers'
+  /** How many agents each server holds. */
+  | 'spread'
 
 export interface ReconcilerOptions {
   readonly context: Context
@@ -74,6 +78,7 @@ export class Reconciler implements AsyncDisposable {
   readonly #announcements: Announcements
   readonly #instances: InstanceWork
   readonly #history: History
+  readonly #spreading: Spreading
   readonly #time: ServerTime
   readonly #unsubscribe: (() => void)[]
   /** The epoch in which this server leads or last led, and when that was first noticed. */
@@ -101,6 +106,7 @@ export class Reconciler implements AsyncDisposable {
     this.#announcements = new Announcements({ context, lines, leads })
     this.#clients = new Clients({ context, lines, server, leads, announcements: this.#announcements })
     this.#instances = new InstanceWork({ context, epoch })
+    this.#spreading = new Spreading({ context, lines, server })
     this.#queue = new LookQueue({ clock, atOnce: looksAtOnce, look: (key) => this.#look(key), failed })
     this.#unsubscribe = [
       context.state.onLook((look) => this.#stateChanged(look)),
@@ -243,9 +249,11 @@ export class Reconciler implements AsyncDisposable {
       case 'client':
         this.#wake('client', project, id)
         this.#wake('announced', project, id)
+        if (lineOf(before?.value) !== lineOf(after?.value)) this.#wake('spread', '', '')
         return this.#wakeRunsOf(project as ProjectId, id as ClientId)
       case 'server':
         this.#wake('servers', '', '')
+        this.#wake('spread', '', '')
         if (after && id === this.#options.server)
           for (const line of this.#options.lines.all()) this.#wake('client', line.project, line.client)
         // A server that is gone leaves lines behind, which the leader takes over.
@@ -337,6 +345,8 @@ export class Reconciler implements AsyncDisposable {
         return this.#instances.lookAtBackup(project, id as InstanceBackupId)
       case 'servers':
         return this.#tellServers()
+      case 'spread':
+        return this.#spreading.look()
       case 'sweep':
         return this.#history.sweep()
       case 'history':
@@ -346,3 +356,7 @@ export class Reconciler implements AsyncDisposable {
     }
   }
 }
+
+/** The server at which a client's line ends. */
+const lineOf = (client: Client | undefined): string | undefined =>
+  client?.line.is === 'up' ? client.line.server : undefined

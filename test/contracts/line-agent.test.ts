@@ -148,6 +148,21 @@ describe('an agent', () => {
     expect(agent.log).toEqual(['welcomed first', 'lost', 'welcomed second'])
   })
 
+  it('waits longer for its welcome each time that a server let it wait in vain, up to a bound', async () => {
+    const mute = await muteServer()
+    const clock = manualClock()
+    const times = { welcomeMs: 20_000, welcomeMaxMs: 50_000, backoffMs: 1, backoffMaxMs: 1 }
+    const agent = startAgent([mute.address], { clock, times })
+    await using _line = agent.line
+    for (const patience of [20_000, 40_000, 50_000, 50_000]) {
+      await eventually(() => clock.sleeping.includes(patience))
+      clock.advance(patience)
+      await eventually(() => clock.sleeping.some((ms) => ms <= 1))
+      clock.advance(1)
+    }
+    mute.server.close()
+  })
+
   it('keeps its line by its beats for longer than the server bears silence', async () => {
     const times = { beatMs: 20, silenceMs: 500 }
     await using rig = await startServer('plain', { times })

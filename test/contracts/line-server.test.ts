@@ -1,7 +1,16 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { epoch, protocolNow, protocolOldest, type ToAgent, type ToServer } from '../../core/link.ts'
+import {
+  epoch,
+  protocolNow,
+  protocolOldest,
+  serverTlsName,
+  type ToAgent,
+  type ToServer,
+} from '../../core/link.ts'
 import { clientId } from '../../core/ids.ts'
 import { eventually } from '../support/eventually.ts'
 import {
@@ -311,6 +320,41 @@ describe('a server of agents', () => {
       socket.end('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nxxxx'),
     )
     await new Promise((resolve) => socket.on('error', resolve).on('close', resolve).resume())
+    using agent = rawLine(rig.address, node1)
+    agent.send(hello())
+    await welcomed(agent)
+  })
+
+  it('welcomes an agent though many connections before it never say anything', async () => {
+    await using rig = await startServer(pki.server)
+    const idle = await Promise.all(
+      Array.from({ length: 200 }, async () => {
+        const socket = connect(rig.server.port, '127.0.0.1')
+        await once(socket, 'connect')
+        return socket.on('error', () => undefined)
+      }),
+    )
+    using agent = rawLine(rig.address, node1)
+    agent.send(hello())
+    await welcomed(agent)
+    for (const socket of idle) socket.destroy()
+  })
+
+  it('takes hundreds of handshakes that begin at one moment, and forgets those that broke off', async () => {
+    await using rig = await startServer(pki.server)
+    for (let n = 0; n < 100; n++)
+      connect(rig.server.port, '127.0.0.1')
+        .on('error', () => undefined)
+        .destroy()
+    const done = Array.from({ length: 300 }, async () => {
+      const socket = connectTls({
+        ...{ port: rig.server.port, host: '127.0.0.1', servername: serverTlsName, ALPNProtocols: ['h2'] },
+        ...{ ca: node1.ca, key: node1.key, cert: node1.certificate },
+      })
+      await once(socket, 'secureConnect')
+      socket.destroy()
+    })
+    await Promise.all(done)
     using agent = rawLine(rig.address, node1)
     agent.send(hello())
     await welcomed(agent)

@@ -194,7 +194,7 @@ export class AgentLines implements ServerLine {
     this.#exchange = exchange
     this.#process = process
     this.#handler = handler
-    this.#addresses = new Addresses(servers, process.clock.random())
+    this.#addresses = new Addresses(servers, () => process.clock.random())
     this.#dial()
   }
 

@@ -629,7 +629,10 @@ export interface Ask {
 }
 
 export interface Servers {
-  /** host:port of every server that takes agents. */
+  /**
+   * host:port of the servers to go to, in no order: all that take agents. Before a Drain that is to spread agents more evenly:
+   * those that hold fewer.
+   */
   addresses: string[];
 }
 
