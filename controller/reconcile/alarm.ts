@@ -3,6 +3,9 @@ import type { Clock, Instant } from '../../core/clock.ts'
 /** The clock is looked at again at least this often, so that a step of the calendar is noticed. Milliseconds. */
 const napMaxMs = 30_000
 
+/** Entries that count no more are thrown out when they are more than those that do, and these. */
+const sparedEntries = 64
+
 /** Why a nap ends early. One for all: an exception of its own for each would cost more than the rest of the alarm. */
 const woken = new Error('another alarm')
 
@@ -30,6 +33,7 @@ export class Alarm implements Disposable {
     const known = this.#set.get(key)
     if (this.#closed || (known !== undefined && known <= at)) return
     this.#set.set(key, at)
+    this.#tidy()
     this.#push({ at, key })
     this.#arm()
   }
@@ -72,6 +76,14 @@ export class Alarm implements Disposable {
       this.#ring(first.key)
     }
     this.#arm()
+  }
+
+  /** A key that is looked at often, and is due in a year, would leave an entry for each time. */
+  #tidy(): void {
+    if (this.#heap.length <= 2 * this.#set.size + sparedEntries) return
+    const kept = new Map<string, Instant>()
+    for (const { at, key } of this.#heap.splice(0)) if (this.#set.get(key) === at) kept.set(key, at)
+    for (const [key, at] of kept) this.#push({ at, key })
   }
 
   #push(entry: { at: Instant; key: string }): void {
