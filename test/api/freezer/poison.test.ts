@@ -101,6 +101,31 @@ describe('a poisonous document', () => {
   })
 })
 
+describe('what no date can satisfy', () => {
+  const never = { schedule_month: '2', schedule_day: '30' }
+  const pattern = '0 0 30 2 *'
+
+  it('is refused when a job or a session is made or changed, whichever way it is written', async () => {
+    const w = await world()
+    await w.ask('POST', '/v1/sessions/s', { schedule: {} })
+    for (const [method, path, body] of [
+      ['POST', '/v1/jobs', { ...smallJob('n1'), job_schedule: never }],
+      ['POST', '/v1/jobs', { ...smallJob('n1'), firn: { pattern } }],
+      ['PATCH', '/v1/jobs/good', { job_schedule: { ...never, schedule_minute: null } }],
+      ['PATCH', '/v1/jobs/good', { job_schedule: { schedule_minute: null }, firn: { pattern } }],
+      ['POST', '/v1/sessions', { schedule: never }],
+      ['POST', '/v1/sessions', { schedule: {}, firn: { pattern } }],
+      ['PATCH', '/v1/sessions/s', { schedule: never }],
+      ['POST', '/qinling/v1/jobs', { function_id: await w.saved(), pattern }],
+      ['PUT', `/qinling/v1/jobs/${uuidOf('good')}`, { pattern }],
+    ] as const) {
+      const answer = await w.ask(method, path, body)
+      expect(answer.status, `${method} ${path} ${JSON.stringify(body)}: ${answer.text}`).toBe(400)
+    }
+    expect(await w.fires()).toBe(true)
+  })
+})
+
 describe('a schedule that was stored and cannot be read any more', () => {
   it('stops nobody else, can be listed, mended and deleted', async () => {
     const w = await world()
