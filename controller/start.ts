@@ -7,6 +7,7 @@ import { systemClock } from '../core/clock-system.ts'
 import { badField, isFault } from '../core/fault.ts'
 import { projectId, userId, type RunId, type ServerId } from '../core/ids.ts'
 import type { ServerConfig } from './config.ts'
+import { leaveWhenCutOff } from './cut-off.ts'
 import { drain } from './drain.ts'
 import { openEtcd } from './etcd/open.ts'
 import type { Recorder } from './events.ts'
@@ -148,6 +149,7 @@ export async function startServer(
     ),
   )
   const presence = stack.use(keepPresence(context, { id, agents: ours, http: http.url }))
+  stack.use(leaveWhenCutOff({ state, clock, presence, lines }))
   reconciler.wakeAll()
   if (config.ready_file !== undefined)
     await writeReady(config.ready_file, { url: http.url, agents: ours, server_id: id })

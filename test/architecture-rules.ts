@@ -107,6 +107,12 @@ export const ZONES: Zone[] = [
     node: [],
   },
   {
+    path: 'controller/cut-off.ts',
+    mayImport: ['core', 'controller/ports', 'controller/presence.ts', 'controller/state'],
+    packages: [],
+    node: [],
+  },
+  {
     path: 'controller/drain.ts',
     mayImport: ['controller/ports', 'controller/presence.ts'],
     packages: [],

@@ -52,6 +52,8 @@ export class Connection implements Disposable {
   readonly #endpoints: Endpoint[]
   #current = 0
   #streams = 0
+  /** The endpoint of the stream that was given up last. */
+  #left: number | undefined
 
   constructor(access: EtcdAccess) {
     if (access.endpoints.length === 0) throw new Error('no endpoint of etcd is given')
@@ -78,12 +80,12 @@ export class Connection implements Disposable {
     return this.#unary('Lease', 'leaseRevoke', request, withinMs)
   }
 
-  /** A new watch stream, at the endpoint after the one that the last stream had. */
+  /** A new watch stream, at another endpoint than the stream that was given up last. */
   watch(): OwnStream<rpc.IWatchRequest, rpc.IWatchResponse> {
     return this.#stream('Watch', 'watch')
   }
 
-  /** A new stream that keeps leases alive. */
+  /** A new stream that keeps leases alive, likewise. */
   keepAlive(): OwnStream<rpc.ILeaseKeepAliveRequest, rpc.ILeaseKeepAliveResponse> {
     return this.#stream('Lease', 'leaseKeepAlive')
   }
@@ -133,11 +135,16 @@ export class Connection implements Disposable {
   }
 
   #stream<Request, Response>(service: Service, method: string): OwnStream<Request, Response> {
-    const endpoint = this.#open(this.#streams++)
+    const count = this.#endpoints.length
+    // A lease that came back to a frozen member would be over before it came to the next one.
+    if (count > 1 && this.#streams % count === this.#left) this.#streams++
+    const index = this.#streams++ % count
+    const endpoint = this.#open(index)
     const duplex = endpoint.stream<Request, Response>(service, method)
     return {
       duplex,
       [Symbol.dispose]: () => {
+        this.#left = index
         // A cancelled stream still reports its cancellation.
         duplex.on('error', () => {})
         duplex.cancel()

@@ -53,7 +53,8 @@ export interface AgentBase {
 export const clientOf = (options: AgentOptions, nth: number): string => options.client ?? `node-${nth}`
 export const stateDirOf = (layout: Layout, client: string): string => path.join(layout.agents, client)
 
-const enrolMs = 30_000
+/** Bounds what hangs: several processes that start at once on a busy machine take a while. Milliseconds. */
+const enrolMs = 90_000
 const drainS = 5
 /** What an agent takes beside its draining: reports that are still to be delivered, engines that are interrupted. */
 const stopExtraMs = 10_000

@@ -37,8 +37,8 @@ export interface Crash {
   readonly tail: readonly string[]
 }
 
-/** How long a start may take on a slow machine. Milliseconds. */
-const readyMsMax = 60_000
+/** How long a start may take on a machine that is slow and busy. Milliseconds. */
+const readyMsMax = 120_000
 const lookEveryMs = 25
 /** What SIGKILL may take. Milliseconds. */
 const killMsMax = 5_000

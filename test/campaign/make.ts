@@ -23,7 +23,8 @@ const never = Number.MAX_SAFE_INTEGER
 /** As long as the schedule may still change or be stopped. */
 const openVersion = (rule: Rule, sent: number, from: number): Version => ({
   rule,
-  must: [from, never],
+  // What it is made after has passed when it was.
+  must: [Math.max(from, Date.now()), never],
   may: [sent, never],
 })
 
@@ -135,7 +136,7 @@ export async function changeInterval(stage: Stage, made: Made, from: number, sec
   await stage.must('PATCH', `/v1/jobs/${made.id}`, { job_schedule })
   end(made, sent, Date.now())
   const rule = { is: 'grid', from, everyMs: seconds * 1_000 } as const
-  made.versions.push({ ...openVersion(rule, sent, Date.now()) })
+  made.versions.push(openVersion(rule, sent, from))
 }
 
 /** Stops all schedules: from now on nothing more is due. */
