@@ -1,7 +1,9 @@
 import { later, type Instant } from '../../../core/clock.ts'
+import type { Client } from '../../../core/catalogue.ts'
 import { slotAt } from '../../../core/ids.ts'
 import type { Job, Plan, Session } from '../../../core/job.ts'
 import type { Run } from '../../../core/run.ts'
+import { isEnrolled, matches } from '../../../core/select.ts'
 import { nextTick } from '../../../controller/plan/calendar.ts'
 import { triggerIn } from '../../../controller/plan/schedule.ts'
 import type { Promises } from '../user.ts'
@@ -71,9 +73,9 @@ export class Claims {
   #allMade(job: Job, slot: number): void {
     if (skipOf(job.plan, slot)) return
     const have = new Set([...this.#history.runsOf(job.id)].map((run) => isOf(run, job, slot) && run.client))
-    for (const { id, enrolled, labels } of this.#history.clients.values())
-      if (enrolled && !have.has(id) && isFor(job, id, labels))
-        this.#world.violated('a run for each client', `${nameOf(job)} at ${iso(slot)}: none on ${id}`)
+    for (const client of this.#history.clients.values())
+      if (isEnrolled(client) && !have.has(client.id) && isFor(job, client))
+        this.#world.violated('a run for each client', `${nameOf(job)} at ${iso(slot)}: none on ${client.id}`)
   }
 
   /** Somebody changed the schedule, or what it stands beside: what was due until then is told of. */
@@ -204,8 +206,8 @@ const nameOf = (of: Job | Session): string => `${'actions' in of ? 'job' : 'sess
 
 const isContinuous = ({ schedule }: Job | Session): boolean => schedule.schedule_interval === 'continuous'
 
-const isFor = ({ client, selector }: Job, id: string, labels: Readonly<Record<string, string>>): boolean =>
-  selector ? Object.entries(selector).every(([label, value]) => labels[label] === value) : client === id
+const isFor = ({ client, selector }: Job, node: Client): boolean =>
+  selector ? matches(node, selector) : client === node.id
 
 const isOf = (run: Run | undefined, job: Job, slot: number): boolean =>
   run?.job === job.id && run.slot === slotAt(slot)
