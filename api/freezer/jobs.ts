@@ -115,6 +115,7 @@ function changeJobRoute(group: Group): Route {
     answer: async (ask, input) => {
       const { id } = jobOf(ask, version).value
       const fields = readJob(await sentDocument(ask, input))
+      refuseUnseenActions(ask, version, fields)
       const stored = await spelt(() =>
         patchJob(ask.served.context, ask.caller, id, fields, expectationOf(ask)),
       )
@@ -171,7 +172,7 @@ const everywhereQuery = pageQuery.extend({
 const jobOf = (ask: Ask, version: Version) =>
   found(ask, version, 'job', ask.served.context.state.get('job', ask.caller.project, ask.param('job_id')))
 
-/** A whole job; the session that it names must be there for the caller. */
+/** A whole job; the session and the stored actions that it names must be there for the caller. */
 async function jobIn(
   ask: Ask,
   version: Version,
@@ -182,7 +183,18 @@ async function jobIn(
     fields.session && ask.served.context.state.get('session', ask.caller.project, fields.session)
   if (session && !sees(ask, version, session.value))
     throw refusal('session_id', `'${session.value.id}' is no session`)
+  refuseUnseenActions(ask, version, fields)
   return fields
+}
+
+/** Throws Fault('bad_request') for an entry that is but the id of a stored action which is not there for the caller. */
+function refuseUnseenActions(ask: Ask, version: Version, { actions = [] }: JobFields): void {
+  for (const [index, { actionId: id, freezer }] of actions.entries()) {
+    const stored =
+      freezer || id === undefined ? undefined : ask.served.context.state.get('action', ask.caller.project, id)
+    if (stored && !sees(ask, version, stored.value))
+      throw refusal(`job_actions.${index}.action_id`, `there is no stored action ${stored.value.actionId}`)
+  }
 }
 
 const spelt = <T>(work: () => Promise<T>): Promise<T> =>

@@ -184,6 +184,26 @@ describe('documents of somebody else', () => {
     expect((await ask('GET', '/v1/sessions/s')).text + (await ask('GET', '/v1/jobs/j')).text).toBe(before)
   })
 
+  it('cannot be called by their ids in v1', async () => {
+    const { ask, token } = await startApi()
+    await ask('POST', '/v1/actions/a', { freezer_action: { action: 'exec', password: 'p' } })
+    const bob = await token('operator', 'u-bob')
+    const job = { client_id: 'n1', job_actions: [{ action_id: 'a' }] }
+    await ask('POST', '/v1/jobs/own', smallJob('n1'), bob)
+    for (const [method, path] of [
+      ['POST', '/v1/jobs'],
+      ['POST', '/v1/jobs/new'],
+      ['PATCH', '/v1/jobs/own'],
+    ] as const) {
+      const { status, json } = await ask(method, path, job, bob)
+      expect([status, json.description]).toEqual([
+        400,
+        'job_actions.0.action_id: there is no stored action a',
+      ])
+    }
+    expect((await ask('POST', '/v2/p1/jobs', job, bob)).status).toBe(201)
+  })
+
   it('cannot be moved into a project, nor out of it', async () => {
     const { ask } = await startApi()
     await ask('POST', '/v2/p1/jobs/j', { ...smallJob('n1'), project_id: 'p2', user_id: 'u-bob' })
