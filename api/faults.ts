@@ -65,6 +65,7 @@ const rows = {
   unauthenticated: { status: 401, title: 'Unauthorized' },
   stale_write: { status: 409, title: 'Changed meanwhile' },
   precondition_failed: { status: 412, title: 'Precondition Failed' },
+  unreadable: { status: 503, title: 'Service Unavailable' },
   fenced: { status: 503, title: 'Service Unavailable' },
   store_down: { status: 503, title: 'Service Unavailable' },
   feed_down: { status: 503, title: 'Service Unavailable' },

@@ -41,6 +41,12 @@ export function metricsText({ context, live, recent, counts, version }: Served):
     'gauge',
     kinds.map((kind) => [{ kind }, state.total(kind)]),
   )
+  metric(
+    'firn_unreadable_documents',
+    'Documents of a later release, or damaged: they are kept as they are.',
+    'gauge',
+    [[{}, state.unreadableCount]],
+  )
   metric('firn_lines_open', 'Agents connected to this server.', 'gauge', [[{}, linesOpen]])
   metric('firn_etcd_up', 'Whether the store answers.', 'gauge', [[{}, Number(etcd)]])
   metric('firn_nats_up', 'Whether NATS answers.', 'gauge', [[{}, Number(nats)]])

@@ -8,7 +8,7 @@ export interface Events {
   'server.draining': { waitingFor: string }
   'server.stopped': Record<never, never>
   'store.trouble': { what: string; err: unknown }
-  'store.unreadable': { kind: string; id: string }
+  'store.unreadable': { kind: string; project: string; id: string; why: 'later' | 'damaged'; format?: number }
   'feed.trouble': { what: string; err?: unknown }
   'identity.trouble': { what: string; err: unknown }
   'leader.changed': { leads: boolean; epoch: number }

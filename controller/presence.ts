@@ -1,5 +1,8 @@
 import type { ServerId } from '../core/ids.ts'
+import { Fault } from '../core/fault.ts'
 import { put, unchanged } from './state/documents.ts'
+import { formats, readsOf, unreadBy, type Formats } from './state/formats.ts'
+import type { State } from './state/state.ts'
 import type { Context } from './use-cases/context.ts'
 import { version } from './version.ts'
 
@@ -12,6 +15,22 @@ export interface Presence extends Disposable {
   hasOthers(): boolean
   /** Lists this server as one that takes no more agents. Resolves once that is written or could not be. Never throws. */
   drain(): Promise<void>
+}
+
+/**
+ * Throws Fault('conflict') when a server runs that could not read what this release writes: two steps of an update were
+ * made at once.
+ */
+export function checkOthers(state: State, known: Formats = formats): void {
+  for (const { value } of state.all('server')) {
+    const kinds = unreadBy(value.reads, known)
+    if (kinds.length > 0)
+      throw new Fault(
+        'conflict',
+        `server ${value.id} (${value.http}) of release ${value.version} cannot read what this one writes (${kinds.join(', ')}): ` +
+          'update it first, to the release before this one',
+      )
+  }
 }
 
 /**
@@ -30,7 +49,12 @@ export function keepPresence(
     const draining = isDraining ? ({ draining: true } as const) : {}
     await state.commit({
       requires: [unchanged('server', '', server.id, stored)],
-      puts: [put('server', '', server.id, { ...server, version, startedAt, ...draining })],
+      puts: [
+        put('server', '', server.id, {
+          ...{ ...server, version, startedAt, reads: readsOf(formats) },
+          ...draining,
+        }),
+      ],
     })
   }
   const write = async (): Promise<void> => {

@@ -20,7 +20,7 @@ import type { Leadership } from './ports/backend.ts'
 import type { ReportFeed } from './ports/feed.ts'
 import type { IdentityService } from './ports/identity.ts'
 import type { Live } from './ports/live.ts'
-import { keepPresence } from './presence.ts'
+import { checkOthers, keepPresence } from './presence.ts'
 import { announcer } from './reconcile/announcer.ts'
 import { Asks } from './reconcile/asks.ts'
 import { LineBook } from './reconcile/line-book.ts'
@@ -76,8 +76,8 @@ export async function startServer(
     }),
   )
   const state = stack.use(
-    new State(store.backend, clock, (entry) =>
-      record('store.unreadable', { kind: entry.kind, id: entry.id }),
+    new State(store.backend, clock, ({ kind, project, id }, { is, ...more }) =>
+      record('store.unreadable', { kind, project, id, why: is, ...more }),
     ),
   )
   const { leadership } = store
@@ -93,6 +93,7 @@ export async function startServer(
     holdsLine: (project, client) => lines.line(project, client) !== undefined,
   }
   while (!state.loaded) await clock.sleep(loadPollMs, signal)
+  checkOthers(state)
   await ensureFirstToken(context, config)
 
   const failed = (key: string, err: unknown): void => {

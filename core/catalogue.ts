@@ -150,6 +150,8 @@ export interface Server {
   readonly http: string
   readonly version: string
   readonly startedAt: Instant
+  /** The newest format that it reads of each kind of document; absent: the first. */
+  readonly reads?: Readonly<Record<string, number>>
   /** It is about to end: agents are to go to the others. */
   readonly draining?: true
 }

@@ -17,6 +17,8 @@ export type FaultCode =
   | 'stale_write'
   /** The caller named the version that it has seen, and the document is another. Nothing was stored. */
   | 'precondition_failed'
+  /** What is stored there is of a later release, or damaged: it is kept as it is, and nothing was stored. */
+  | 'unreadable'
   /** This process no longer leads, or its epoch is older than one already seen. */
   | 'fenced'
   /** etcd does not answer. Nothing was acknowledged; the write may or may not have happened. */

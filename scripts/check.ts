@@ -24,6 +24,7 @@ const CHECKS: Record<string, Check> = {
   dependencies: () => succeeds('vitest', 'run', '--reporter=dot', 'test/architecture.test.ts'),
   unused: () => succeeds('knip', '--no-progress', '--no-config-hints'),
   proto: () => succeeds('buf', 'lint'),
+  breaking: () => succeeds('buf', 'breaking', '--against', 'test/recorded/protocol-1.binpb'),
   openapi: openApiLintsClean,
   generated: generatedCodeIsUpToDate,
 }

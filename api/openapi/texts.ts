@@ -37,6 +37,8 @@ export const faultTexts: Readonly<Record<FaultCode | EdgeCode, string>> = {
   stale_write: 'Others changed the thing all the while. Nothing was stored: try again.',
   precondition_failed:
     'The document is not, or no longer, the one that `If-Match` names. Nothing was stored: read it again.',
+  unreadable:
+    'What is stored there is of a later release of the servers, or damaged. It is kept as it is, and nothing was stored.',
   fenced: 'The server lost its place while it wrote. Try again.',
   store_down:
     'The store does not answer. The write may or may not have happened: try again with the same `Idempotency-Key`.',

@@ -180,6 +180,8 @@ export class Runs {
     const line = client?.line
     const here = lines.view(run.project, run.client, run.id)
     if (here) return line?.is === 'up' && line.server === server ? here : { is: 'elsewhere' }
+    // Not gone: somebody who can read it knows.
+    if (!client && context.state.unreadable('client', run.project, run.client)) return { is: 'elsewhere' }
     if (!isEnrolled(client)) return { is: 'gone' }
     if (line?.is === 'up') return { is: 'elsewhere' }
     return { is: 'none', since: line?.is === 'down' ? line.since : run.createdAt }

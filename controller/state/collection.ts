@@ -65,12 +65,14 @@ export class Collection<T> {
     return this.#index(index).get(key)?.size ?? 0
   }
 
+  /** Throws what an index throws for a value that it cannot read; then nothing has changed. */
   set(project: string, id: string, stored: Stored<T>): Stored<T> | undefined {
+    const wanted = [...this.#indexes.values()].map(({ keys }) => keys(stored.value))
     const known = this.#shelves.get(project)?.byId.get(id)
     if (known) {
       const before = known.stored
       known.stored = stored
-      this.#reindex(known, before, stored)
+      this.#reindex(known, before, wanted)
       return before
     }
     const item: Item<T> = { project, id, stored, row: undefined }
@@ -79,7 +81,7 @@ export class Collection<T> {
     shelf.byId.set(id, item)
     shelf.order.add(item)
     this.#size++
-    this.#reindex(item, undefined, stored)
+    this.#reindex(item, undefined, wanted)
     return undefined
   }
 
@@ -91,7 +93,7 @@ export class Collection<T> {
     shelf.order.delete(item)
     if (shelf.byId.size === 0) this.#shelves.delete(project)
     this.#size--
-    this.#reindex(item, item.stored, undefined)
+    this.#reindex(item, item.stored, [])
     return item.stored
   }
 
@@ -101,9 +103,11 @@ export class Collection<T> {
     return index.entries
   }
 
-  #reindex(item: Item<T>, before: Stored<T> | undefined, after: Stored<T> | undefined): void {
+  /** `after`: for each index, the keys that it is to be found by from now on. */
+  #reindex(item: Item<T>, before: Stored<T> | undefined, after: readonly (readonly string[])[]): void {
+    let nth = 0
     for (const { keys, entries } of this.#indexes.values()) {
-      const wanted = after ? keys(after.value) : []
+      const wanted = after[nth++] ?? []
       for (const key of before ? keys(before.value) : []) {
         if (wanted.includes(key)) continue
         const bucket = entries.get(key)

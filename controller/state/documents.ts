@@ -16,7 +16,6 @@ import type { Run } from '../../core/run.ts'
 import type { SetRecord } from '../../core/set.ts'
 import type { Kind, Ref, Requirement } from '../ports/backend.ts'
 import type { Epoch } from '../../core/link.ts'
-import { SharedTexts } from './shared-texts.ts'
 
 /** An action stored by itself, to be used by jobs. */
 export interface ActionDocument extends JobAction {
@@ -130,29 +129,3 @@ export const unchanged = (
   id,
   revision: read?.revision ?? 0,
 })
-
-/**
- * Documents are stored as `{"v":1, …}`: a later release reads an older one's by its version. Text that cannot be read gives
- * undefined, and the document is left alone.
- */
-export const storedVersion = 1
-
-/** A document as text, with its version. */
-export const encode = (value: object): string => JSON.stringify({ v: storedVersion, ...value })
-
-const sharedTexts = new SharedTexts()
-
-/** What no two catalogue entries have in common. */
-const ownTexts: ReadonlySet<string> = new Set(['id', 'run', 'engineRef', 'parent'])
-
-/** The document in a text, or undefined when this version cannot read it. What it holds is not checked: only servers write it. */
-export function decode<K extends Kind>(kind: K, text: string): Documents[K] | undefined {
-  try {
-    const { v, ...value } = JSON.parse(text) as { v?: unknown }
-    if (v !== storedVersion) return undefined
-    if (kind === 'backup') sharedTexts.within(value, ownTexts)
-    return value as unknown as Documents[K]
-  } catch {
-    return undefined
-  }
-}

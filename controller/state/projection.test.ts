@@ -4,7 +4,7 @@ import { aJob, aRun, aSet, noon, states } from '../../test/support/builders.ts'
 import { later } from '../../core/clock.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { Change, Entry } from '../ports/backend.ts'
-import { encode } from './documents.ts'
+import { encode } from './codec.ts'
 import { every } from './indexes.ts'
 import { Projection, type Look } from './projection.ts'
 
@@ -12,7 +12,7 @@ const job = (id: string, description: string, revision: number, ms = 0): Entry =
   kind: 'job',
   project: 'p1',
   id,
-  text: encode(aJob({ id: id as JobId, description, createdAt: later(noon, ms) })),
+  text: encode('job', aJob({ id: id as JobId, description, createdAt: later(noon, ms) })),
   revision,
 })
 const gone = (id: string, revision: number): Change => ({
@@ -43,7 +43,7 @@ describe('the projection', () => {
 
   it('orders by the documents’ own times, whatever users write in them', () => {
     const projection = new Projection()
-    const early = encode({
+    const early = encode('job', {
       ...aJob({ id: 'a' as JobId }),
       firn: { createdAt: 5 },
       createdAt: later(noon, 10),
@@ -99,14 +99,38 @@ describe('the projection', () => {
   })
 
   it('leaves text alone that it cannot read, and tells of it', () => {
-    const told: string[] = []
-    const projection = new Projection(({ id }) => told.push(id))
-    const later_ = { ...job('a', '', 3), text: '{"v":2}' }
-    reset(projection, [job('a', 'old', 2), later_, { ...job('b', '', 3), text: 'no json' }], 3)
-    expect(words(projection)).toEqual(['old'])
-    expect([...told].sort()).toEqual(['a', 'b'])
-    reset(projection, [later_], 4)
-    expect(words(projection)).toEqual(['old'])
+    const told: unknown[] = []
+    const projection = new Projection(({ id }, { is }) => told.push([id, is]))
+    const later_ = { ...job('a', '', 4), text: '{"v":2}' }
+    const damaged = { ...job('b', '', 3), text: 'no json' }
+    reset(projection, [job('a', 'old', 2), damaged, job('c', 'other', 2, 1)], 3)
+    expect(words(projection)).toEqual(['old', 'other'])
+    projection.changes([later_], 4)
+    expect(words(projection)).toEqual(['old', 'other'])
+    expect(told).toEqual([
+      ['b', 'damaged'],
+      ['a', 'later'],
+    ])
+    expect(projection.unreadableCount).toBe(2)
+    expect(projection.unreadable(later_)).toMatchObject({ is: 'later', format: 2 })
+    reset(projection, [later_, job('c', 'other', 2, 1)], 5)
+    expect(words(projection)).toEqual(['old', 'other'])
+    expect(projection.unreadable(damaged)).toBeUndefined()
+    projection.changes([job('a', 'new', 6)], 6)
+    expect(words(projection)).toEqual(['new', 'other'])
+    expect(projection.unreadableCount).toBe(0)
+  })
+
+  it('takes for damaged what no index can place, and goes on', () => {
+    const projection = new Projection()
+    const { id, project, ...more } = aRun()
+    const text = (fields: object) => encode('run', { id, project, ...more, ...fields })
+    const entry = { kind: 'run', project: 'p1', id, revision: 2 } as const
+    const without = { ...entry, text: text({ state: undefined }) }
+    const strange = { ...entry, id: 'other', text: text({ session: { id: 5 } }) }
+    reset(projection, [without, strange, job('a', 'well', 2)], 2)
+    expect(words(projection)).toEqual(['well'])
+    expect(projection.unreadable(without)).toMatchObject({ is: 'damaged' })
   })
 
   it('wakes those who wait for a revision once it has been fed, and only those', async () => {
@@ -143,7 +167,7 @@ describe('the projection', () => {
       kind: 'run',
       project: 'p1',
       id: run.id,
-      text: encode({ ...run, state }),
+      text: encode('run', { ...run, state }),
       revision,
     })
     const open = () => projection.collections.run.countWhere('open', every)
@@ -158,7 +182,7 @@ describe('the projection', () => {
 
   it('knows the sets that are open', () => {
     const projection = new Projection()
-    const text = encode(aSet())
+    const text = encode('set', aSet())
     reset(projection, [{ kind: 'set', project: 'p1', id: 's1.1', text, revision: 2 }], 2)
     expect(projection.collections.set.countWhere('open', every)).toBe(1)
     expect(projection.collections.set.countWhere('session', 'p1/s1')).toBe(1)

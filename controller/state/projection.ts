@@ -7,7 +7,9 @@ import {
   type Listing,
   type Ref,
 } from '../ports/backend.ts'
-import { decode, type Documents, type Stored } from './documents.ts'
+import { decode, type Reading, type Unreadable } from './codec.ts'
+import type { Documents, Stored } from './documents.ts'
+import { formats, type Formats } from './formats.ts'
 import { emptyCollections, type Collections } from './indexes.ts'
 
 /** One document that came, changed or went. */
@@ -33,10 +35,24 @@ export class Projection implements Pick<Feed, 'listing' | 'changes'> {
   readonly #graves = new Map<string, number>()
   readonly #listeners = new Set<(look: Look) => void>()
   readonly #waiting = new Set<{ readonly revision: number; readonly resolve: () => void }>()
-  readonly #unreadable: (ref: Ref) => void
+  /** Documents that lie in the store and cannot be used, by name. What was known of them before stays what it was. */
+  readonly #unreadable = new Map<string, Unreadable & { readonly revision: number }>()
+  readonly #told: (ref: Ref, why: Unreadable) => void
+  readonly #formats: Formats
 
-  constructor(unreadable: (ref: Ref) => void = () => {}) {
-    this.#unreadable = unreadable
+  constructor(told: (ref: Ref, why: Unreadable) => void = () => {}, known: Formats = formats) {
+    this.#told = told
+    this.#formats = known
+  }
+
+  /** Why the newest that is stored under this name cannot be used; undefined when it can, or when there is nothing. */
+  unreadable(ref: Ref): Unreadable | undefined {
+    return this.#unreadable.get(nameOf(ref))
+  }
+
+  /** How many documents cannot be used. */
+  get unreadableCount(): number {
+    return this.#unreadable.size
   }
 
   onLook(listener: (look: Look) => void): () => void {
@@ -53,13 +69,13 @@ export class Projection implements Pick<Feed, 'listing' | 'changes'> {
       part: (entries) => {
         for (const entry of entries) {
           seen?.add(nameOf(entry))
-          if (this.#isNews(entry)) news.push(newsOf(entry))
+          if (this.#isNews(entry)) news.push(newsOf(entry, this.#formats))
         }
       },
       done: (revision) => {
         // Collections keep the order in which documents enter; lists are answered in order of creation.
-        for (const { about, value } of news.sort(byCreation))
-          if (this.#isNews(about)) this.#take(about, value)
+        for (const { about, reading } of news.sort(byCreation))
+          if (this.#isNews(about)) this.#take(about, reading)
         if (seen) this.#dropOthers(seen, revision)
         this.#moveTo(revision)
       },
@@ -72,6 +88,7 @@ export class Projection implements Pick<Feed, 'listing' | 'changes'> {
       for (const [project, id] of [...this.collections[kind].all()])
         if (!seen.has(nameOf({ kind, project, id })))
           this.apply({ kind, project, id, text: undefined, revision })
+    for (const name of this.#unreadable.keys()) if (!seen.has(name)) this.#unreadable.delete(name)
   }
 
   #isEmpty(): boolean {
@@ -103,22 +120,35 @@ export class Projection implements Pick<Feed, 'listing' | 'changes'> {
   /** Takes a change unless something newer is known. */
   apply(change: Change): void {
     if (!this.#isNews(change)) return
-    if (change.text !== undefined) return this.#take(change, decode(change.kind, change.text))
+    if (change.text !== undefined) return this.#take(change, decode(change.kind, change.text, this.#formats))
+    this.#unreadable.delete(nameOf(change))
     if (change.revision > this.position) this.#graves.set(nameOf(change), change.revision)
     this.#tell(change, this.collections[change.kind].delete(change.project, change.id), undefined)
   }
 
   #isNews({ kind, project, id, revision }: About): boolean {
     const known = this.collections[kind].get(project, id)?.revision
-    return revision > (known ?? this.#graves.get(nameOf({ kind, project, id })) ?? 0)
+    const unread = this.#unreadable.get(nameOf({ kind, project, id }))?.revision
+    return revision > (unread ?? known ?? this.#graves.get(nameOf({ kind, project, id })) ?? 0)
   }
 
-  #take(entry: About, value: Documents[Kind] | undefined): void {
-    if (value === undefined) return this.#unreadable(entry)
+  #take(entry: About, reading: Reading<Documents[Kind]>): void {
+    if (reading.is !== 'read') return this.#leave(entry, reading)
+    const after = { value: reading.value, revision: entry.revision }
+    let before
+    try {
+      before = this.collections[entry.kind].set(entry.project, entry.id, after as never)
+    } catch {
+      return this.#leave(entry, { is: 'damaged' }) // no index can place it
+    }
     this.#graves.delete(nameOf(entry))
-    const after = { value, revision: entry.revision }
-    const before = this.collections[entry.kind].set(entry.project, entry.id, after as never)
+    this.#unreadable.delete(nameOf(entry))
     this.#tell(entry, before, after)
+  }
+
+  #leave(entry: About, why: Unreadable): void {
+    this.#unreadable.set(nameOf(entry), { ...why, revision: entry.revision })
+    this.#told(entry, why)
   }
 
   #tell(
@@ -148,13 +178,14 @@ type About = Ref & { readonly revision: number }
 /** A document that a listing told of. Its text is not kept: a million of them would be as much again. */
 interface News {
   readonly about: About
-  readonly value: Documents[Kind] | undefined
+  readonly reading: Reading<Documents[Kind]>
   readonly createdAt: number
 }
 
-function newsOf({ kind, project, id, revision, text }: Entry): News {
-  const value = decode(kind, text)
-  return { about: { kind, project, id, revision }, value, createdAt: createdOf(value ?? {}) }
+function newsOf({ kind, project, id, revision, text }: Entry, known: Formats): News {
+  const reading = decode(kind, text, known)
+  const createdAt = reading.is === 'read' ? createdOf(reading.value) : 0
+  return { about: { kind, project, id, revision }, reading, createdAt }
 }
 
 const createdOf = (value: object): number => {

@@ -3,7 +3,8 @@ import { aJob, aRun, noon } from '../../test/support/builders.ts'
 import { manualClock } from '../../test/support/manual-clock.ts'
 import type { JobId, ServerId } from '../../core/ids.ts'
 import { memoryStore } from '../memory/backend.ts'
-import { decode, encode, put, ref, unchanged, type Transaction } from './documents.ts'
+import { decode, encode } from './codec.ts'
+import { put, ref, unchanged, type Transaction } from './documents.ts'
 import { State, type Committed } from './state.ts'
 
 const job = (id: string, description = '') => put('job', 'p1', id, aJob({ id: id as JobId, description }))
@@ -164,11 +165,23 @@ describe('a server that the store does not answer', () => {
 
 describe('a stored document', () => {
   it('is read back as it was written', () => {
-    expect(decode('job', encode(aJob()))).toEqual(aJob())
+    expect(decode('job', encode('job', aJob()))).toEqual({ is: 'read', value: aJob() })
   })
 
-  it('of another version, or that is none, is not read', () => {
-    for (const text of ['', 'null', '[]', '7', '{}', '{"v":2,"id":"j1"}', '{"v":1'])
-      expect(decode('job', text), text).toBeUndefined()
+  it('of a later format, or that is none, is not read', () => {
+    expect(decode('job', '{"v":2,"id":"j1"}')).toEqual({ is: 'later', format: 2 })
+    for (const text of [
+      '',
+      'null',
+      '[]',
+      '7',
+      '{}',
+      '{"v":1',
+      '{"v":0}',
+      '{"v":"1"}',
+      '{"v":1.5}',
+      '{"v":1}',
+    ])
+      expect(decode('job', text), text).toEqual({ is: 'damaged' })
   })
 })

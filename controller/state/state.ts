@@ -1,8 +1,10 @@
 import { Fault } from '../../core/fault.ts'
 import type { Clock, Monotonic } from '../../core/clock.ts'
-import type { Backend, Change, Kind, RawTransaction } from '../ports/backend.ts'
+import type { Backend, Change, Kind, RawTransaction, Ref } from '../ports/backend.ts'
 import type { Collection } from './collection.ts'
-import { encode, type Documents, type Stored, type Transaction } from './documents.ts'
+import { encode, type Unreadable } from './codec.ts'
+import type { Documents, Stored, Transaction } from './documents.ts'
+import { formats, type Formats } from './formats.ts'
 import type { IndexName } from './indexes.ts'
 import { Projection, type Look } from './projection.ts'
 
@@ -30,10 +32,19 @@ export class State implements AsyncDisposable {
   readonly #committed = new Set<(committed: Committed) => void>()
   #staleSince: Monotonic | undefined
 
-  constructor(backend: Backend, clock: Clock, unreadable?: (what: { kind: Kind; id: string }) => void) {
+  readonly #formats: Formats
+
+  /** `unreadable` is told of each document that cannot be used. `known`: other formats than this release's, for tests. */
+  constructor(
+    backend: Backend,
+    clock: Clock,
+    unreadable?: (ref: Ref, why: Unreadable) => void,
+    known: Formats = formats,
+  ) {
+    this.#formats = known
     this.#backend = backend
     this.#clock = clock
-    this.#projection = new Projection(unreadable)
+    this.#projection = new Projection(unreadable, known)
     this.#staleSince = clock.monotonic()
     const projection = this.#projection
     this.#following = backend.follow({
@@ -94,6 +105,16 @@ export class State implements AsyncDisposable {
     return this.#of(kind).countWhere(index, key)
   }
 
+  /** Why what is stored under this name cannot be used: unlike what is absent, it is there. */
+  unreadable(kind: Kind, project: string, id: string): Unreadable | undefined {
+    return this.#projection.unreadable({ kind, project, id })
+  }
+
+  /** How many documents cannot be used. */
+  get unreadableCount(): number {
+    return this.#projection.unreadableCount
+  }
+
   /** Of all projects. */
   *all<K extends Kind>(kind: K): IterableIterator<Stored<Documents[K]>> {
     for (const [, , stored] of this.#of(kind).all()) yield stored
@@ -106,17 +127,29 @@ export class State implements AsyncDisposable {
 
   /**
    * Stores all of `transaction` or nothing, and shows it to this process's reads before it resolves. Throws Fault
-   * 'stale_write', 'fenced' or 'store_down' (the outcome is then unknown; ids that are functions of the request make it
-   * safe to repeat).
+   * 'stale_write', 'fenced', 'unreadable' (it would replace or rely on a document that this release cannot read), or
+   * 'store_down' (the outcome is then unknown; ids that are functions of the request make it safe to repeat).
    */
   async commit(transaction: Transaction): Promise<number> {
-    const raw = rawOf(transaction)
+    this.#keepUnreadable(transaction)
+    const raw = rawOf(transaction, this.#formats)
     const before = transaction.puts.map(({ kind, project, id }) => this.#of(kind).get(project, id)?.value)
     const revision = await this.#backend.commit(raw)
     for (const write of raw.writes) this.#projection.apply({ ...write, revision } as Change)
     for (const [index, { kind, value }] of transaction.puts.entries())
       for (const listener of this.#committed) listener({ kind, value, before: before[index] } as Committed)
     return revision
+  }
+
+  /** What cannot be read is kept as it is: nobody knows what would be lost. */
+  #keepUnreadable({ requires, puts, deletes = [] }: Transaction): void {
+    if (this.#projection.unreadableCount === 0) return
+    for (const ref of [...requires, ...puts, ...deletes]) {
+      const why = this.#projection.unreadable(ref)
+      if (why === undefined) continue
+      const text = why.is === 'later' ? `in format ${why.format}, of a later release` : 'damaged'
+      throw new Fault('unreadable', `the stored ${ref.kind} ${ref.id} is ${text}; it is kept as it is`)
+    }
   }
 
   /** Calls `listener` for each document that this process has written, after it was stored. It must be quick and not throw. */
@@ -151,7 +184,7 @@ export class State implements AsyncDisposable {
   }
 }
 
-function rawOf(transaction: Transaction): RawTransaction {
+function rawOf(transaction: Transaction, known: Formats): RawTransaction {
   return {
     requires: transaction.requires,
     writes: [
@@ -159,7 +192,7 @@ function rawOf(transaction: Transaction): RawTransaction {
         kind,
         project,
         id,
-        text: encode(value),
+        text: encode(kind, value, known),
         ...(kind === 'server' ? { whileAlive: true as const } : {}),
       })),
       ...(transaction.deletes ?? []).map((gone) => ({ ...gone, text: undefined })),

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { encode } from '../../controller/state/documents.ts'
+import { encode } from '../../controller/state/codec.ts'
 import type { Write } from '../../controller/ports/backend.ts'
 import type { Backup } from '../../core/catalogue.ts'
 import { systemClock } from '../../core/clock-system.ts'
@@ -132,5 +132,5 @@ function entry(n: number, began: ReturnType<typeof systemClock.now>): Write {
       ...{ bytesProcessed: 1e9 + n, bytesAdded: 1e6 + n, bytesStored: 4e5 + n },
     },
   }
-  return { kind: 'backup', project, id: value.id, text: encode(value) }
+  return { kind: 'backup', project, id: value.id, text: encode('backup', value) }
 }

@@ -1,5 +1,5 @@
 // What is stored before a benchmark begins, and the documents that it sends.
-import { encode } from '../../controller/state/documents.ts'
+import { encode } from '../../controller/state/codec.ts'
 import type { Connection } from '../../controller/etcd/connection.ts'
 import type { Write } from '../../controller/ports/backend.ts'
 import type { Client } from '../../core/catalogue.ts'
@@ -34,7 +34,7 @@ export function clientWrite(
     ...{ id, project, user: userId('bench'), hostname: id, description: '', uuid: '0'.repeat(32) },
     ...{ labels, line: { is: 'never' }, createdAt: now, enrolled: { at: now, fingerprint } },
   }
-  return { kind: 'client', project, id, text: encode(client) }
+  return { kind: 'client', project, id, text: encode('client', client) }
 }
 
 /** Clients that jobs name in the benchmarks without agents. */

@@ -2,7 +2,7 @@ import type { Client } from '../../core/catalogue.ts'
 import { instant, isoOf } from '../../core/clock.ts'
 import { clientId, jobId, sessionId, type ClientId, type JobId, type SessionId } from '../../core/ids.ts'
 import type { JsonObject } from '../../core/action.ts'
-import { encode } from '../../controller/state/documents.ts'
+import { encode } from '../../controller/state/codec.ts'
 import { cancelRun } from '../../controller/use-cases/cancel-run.ts'
 import { revokeClient } from '../../controller/use-cases/clients.ts'
 import { jobEvent } from '../../controller/use-cases/job-events.ts'
@@ -124,7 +124,7 @@ export class Scenario {
     const { store, agents, project, now } = this.#world
     const writes = [...agents.map(({ client }) => client), ...this.#silent].map((client) => ({
       ...{ kind: 'client' as const, project, id: client },
-      text: encode(this.#client(client, now)),
+      text: encode('client', this.#client(client, now)),
     }))
     store.documents.commit({ requires: [], writes }, this)
   }

@@ -2,7 +2,8 @@ import type { Client } from '../../../core/catalogue.ts'
 import type { Job, Session } from '../../../core/job.ts'
 import type { Run } from '../../../core/run.ts'
 import type { SetRecord } from '../../../core/set.ts'
-import { decode, type Documents } from '../../../controller/state/documents.ts'
+import { decode } from '../../../controller/state/codec.ts'
+import type { Documents } from '../../../controller/state/documents.ts'
 import type { Kind } from '../../../controller/ports/backend.ts'
 import type { Step } from '../ports/store.ts'
 
@@ -64,7 +65,8 @@ export class StoredHistory {
     return step.changes.flatMap((change) => {
       if (change.kind !== kind) return []
       const before = known.get(change.id)
-      const after = change.text === undefined ? undefined : decode(kind, change.text)
+      const reading = change.text === undefined ? undefined : decode(kind, change.text)
+      const after = reading?.is === 'read' ? reading.value : undefined
       if (after) known.set(change.id, after)
       else known.delete(change.id)
       return [{ before, after }]
