@@ -82,7 +82,10 @@ export async function campaign(options: CampaignOptions): Promise<Outcome> {
     const begun = await begin(round, { stage, made, chance: options.chance, signal })
     const at = begun.at ?? Date.now()
     say(`${String(nth + 1).padStart(2)} ${round.fault} ${begun.target} ...`)
-    await begun.last()
+    await begun.last().catch((error: Error) => {
+      signal.throwIfAborted()
+      troubles.push(error.message)
+    })
     const ended = stage.takeEnded()
     await calm()
     const { target, aheadMs, isLeaderLost } = begun

@@ -174,13 +174,18 @@ async function failFsync(target: string, { stage, signal }: Scene): Promise<Begu
   const pid = stage.stack.process(target).pid
   if (!strace || pid === undefined) throw new Error(`strace cannot be attached to ${target}`)
   const tracer = spawn(strace.file, failingFsync(pid), {
-    ...{ stdio: 'ignore', env: { ...process.env, ...strace.env } },
+    ...{ stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...strace.env } },
   })
+  let said = ''
+  tracer.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   return {
     ...{ target, victims: [target] },
     last: async () => {
       await pause(leaseMs, signal)
-      if (tracer.exitCode !== null || tracer.signalCode !== null) return
+      const hasEnded = tracer.exitCode !== null || tracer.signalCode !== null
+      // It ends with what it traces.
+      if (hasEnded && stage.stack.process(target).pid === pid) throw new Error(`strace of ${target}: ${said}`)
+      if (hasEnded) return
       const ended = once(tracer, 'exit')
       // It lets go of the process first.
       tracer.kill('SIGTERM')

@@ -2,7 +2,7 @@
 import type { Outcome } from './campaign.ts'
 import { quantile, type Finding, type Wrong } from './judge.ts'
 
-/** The lease and two seconds: how late the next slot may be once the leader is lost. Milliseconds. */
+/** The lease and two seconds: how late the next slot may be once the leader is killed or stopped. Milliseconds. */
 export const failoverMsMax = 7_000
 
 interface Spread {
@@ -26,6 +26,7 @@ export interface Summary {
   readonly earlyByClock: number
   readonly cutShort: number
   readonly lateness: Spread
+  /** Of leaders that were killed or stopped. One that is only cut off from etcd keeps its agents for a while. */
   readonly failover: Spread
   readonly failovers: Readonly<Record<string, Spread>>
   readonly faults: Readonly<
@@ -61,7 +62,7 @@ export function summaryOf(
     ) as Record<Wrong, number>,
     ...{ skippedSlots: verdict.skipped, earlyByClock: verdict.earlyByClock, cutShort: verdict.cutShort },
     lateness: spreadOf(starts.map(({ lateMs }) => lateMs)),
-    failover: spreadOf(failovers.map(({ lateMs }) => lateMs)),
+    failover: spreadOf(failovers.flatMap(({ what, lateMs }) => (what === 'cut' ? [] : [lateMs]))),
     failovers: Object.fromEntries(
       ways.map((way) => [way, spreadOf(failovers.flatMap((one) => (one.what === way ? [one.lateMs] : [])))]),
     ),
