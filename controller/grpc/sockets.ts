@@ -60,10 +60,7 @@ export function listener(
     socket.destroy()
   })
   const handshakes = new Handshakes((socket) => tlsServer.emit('connection', socket))
-  return createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
-    socket.on('error', () => undefined)
-    handshakes.take(socket)
-  })
+  return createServer({ noDelay: true }, (socket) => handshakes.take(socket))
 }
 
 /** Resolves with the port. Rejects with the system's error (EADDRINUSE …). */

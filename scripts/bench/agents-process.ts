@@ -40,6 +40,17 @@ function makeHandlers() {
       }
       await eventually(() => agents.every(({ isReady }) => isReady), { withinMs: openMs })
     },
+    /** Has all connect at one moment. */
+    storm({ agents: wanted }: { agents: readonly Omit<SimulatedOptions, 'wrong'>[] }): void {
+      agents.push(...wanted.map((options) => new SimulatedAgent({ ...options, wrong: noted })))
+    },
+    /** Waits until all have been welcomed since then. When each was, and how many tries had failed before. */
+    async untilWelcomed({ sinceUs, withinMs }: { sinceUs: number; withinMs: number }) {
+      await eventually(() => agents.every(({ openedUs }) => openedUs >= sinceUs), { withinMs, everyMs: 50 })
+      const failures = agents.reduce((sum, agent) => sum + agent.failures, 0)
+      for (const agent of agents) agent.failures = 0
+      return { welcomedUs: agents.map(({ openedUs }) => openedUs), failures }
+    },
     async connectBare({ address, count }: { address: string; count: number }): Promise<void> {
       for (let from = 0; from < count; from += connectsAtOnce) {
         const some = Array.from(

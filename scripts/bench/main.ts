@@ -14,10 +14,21 @@ import { reads } from './reads.ts'
 import { results } from './results.ts'
 import { sessions } from './sessions.ts'
 import { starts } from './starts.ts'
+import { storm } from './storm.ts'
 import { machineFacts } from './machine.ts'
 import { tableOf, updateMarkdown, type Results } from './table.ts'
 
-const benchmarks: readonly Benchmark[] = [starts, postJobs, reads, freezer, large, orders, sessions, results]
+const benchmarks: readonly Benchmark[] = [
+  starts,
+  postJobs,
+  reads,
+  freezer,
+  large,
+  orders,
+  sessions,
+  results,
+  storm,
+]
 
 const usage = `npm run bench [-- [--quick] [--json FILE] [--markdown FILE] [NAME…]]
 Names: ${benchmarks.map(({ name }) => name).join(', ')}`

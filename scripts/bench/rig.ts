@@ -15,6 +15,7 @@ import { systemClock } from '../../core/clock-system.ts'
 import { projectId, type ProjectId } from '../../core/ids.ts'
 import { tokenText } from '../../core/tokens.ts'
 import { eventually } from '../../test/support/eventually.ts'
+import { freePort } from '../../test/support/ports.ts'
 import { startEtcd, startNats, type ServerProcess } from '../../test/support/servers.ts'
 import { tempDir } from '../../test/support/temp.ts'
 
@@ -34,6 +35,8 @@ export interface ServerChild extends AsyncDisposable {
   readonly pid: number
   /** What it has logged so far. */
   log(): string
+  /** Ends it as a crash does. */
+  kill(): Promise<void>
 }
 
 export interface Rig extends AsyncDisposable {
@@ -67,7 +70,8 @@ export async function startRig(): Promise<Rig> {
   await writeFile(dir.join('token'), token, { mode: 0o600 })
   const config = {
     http: { port: 0 },
-    agents: { port: 0 },
+    // Agents find the next server where this one was.
+    agents: { port: await freePort() },
     etcd: { endpoints: [etcd.url] },
     nats: { servers: [nats.url] },
     keys,
@@ -109,6 +113,10 @@ async function startServer(dir: string): Promise<ServerChild> {
   const { url, agents } = JSON.parse(ready) as { url: string; agents: string }
   return {
     ...{ url, agents, pid: child.pid ?? 0, log: text },
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
     async [Symbol.asyncDispose]() {
       const late = setTimeout(() => child.kill('SIGKILL'), endMs)
       if (!hasEnded()) child.kill('SIGTERM')

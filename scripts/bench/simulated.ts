@@ -22,6 +22,8 @@ export interface SimulatedOptions {
   readonly labels: Readonly<Record<string, string>>
   /** With it results go to NATS. */
   readonly nats?: { readonly url: string; readonly credentials: string }
+  /** Its server may go: it connects again. */
+  readonly mayLose?: boolean
   /** Told of whatever must not happen in a measurement. */
   readonly wrong: (text: string) => void
 }
@@ -44,6 +46,9 @@ export class SimulatedAgent implements ServerLineHandler {
   readonly startedAt: number[] = []
   /** How wrong each start instant was placed on this process's clock, likewise. Microseconds. */
   readonly misplacedUs: number[] = []
+  /** When it was last welcomed, and how many tries have failed since that was last asked. Microseconds of `sharedUs`. */
+  openedUs = 0
+  failures = 0
   readonly #options: SimulatedOptions
   readonly #work = new Map<string, Work>()
   readonly #publisher: NatsPublisher | undefined
@@ -72,6 +77,7 @@ export class SimulatedAgent implements ServerLineHandler {
         clock: systemClock,
         nowUs: () => Math.round(systemClock.monotonic() * 1_000),
         report: (event) => {
+          if (event === 'line.failed') this.failures++
           if (event === 'line.bug' || event === 'line.refused') wrong(`${client}: ${event}`)
         },
       },
@@ -110,10 +116,13 @@ export class SimulatedAgent implements ServerLineHandler {
     }
   }
 
-  welcomed(): void {}
+  welcomed(): void {
+    this.openedUs = sharedUs()
+  }
 
   lost(why: string): void {
-    if (!this.#life.signal.aborted) this.#options.wrong(`${this.#options.client}: lost its line: ${why}`)
+    if (!this.#life.signal.aborted && !this.#options.mayLose)
+      this.#options.wrong(`${this.#options.client}: lost its line: ${why}`)
   }
 
   received(message: Parameters<ServerLineHandler['received']>[0]): void {

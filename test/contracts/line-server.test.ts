@@ -340,13 +340,13 @@ describe('a server of agents', () => {
     for (const socket of idle) socket.destroy()
   })
 
-  it('takes hundreds of handshakes that begin at one moment, and forgets those that broke off', async () => {
+  it('takes more handshakes at one moment than are under way together, and forgets those that broke off', async () => {
     await using rig = await startServer(pki.server)
     for (let n = 0; n < 100; n++)
       connect(rig.server.port, '127.0.0.1')
         .on('error', () => undefined)
         .destroy()
-    const done = Array.from({ length: 300 }, async () => {
+    const done = Array.from({ length: 100 }, async () => {
       const socket = connectTls({
         ...{ port: rig.server.port, host: '127.0.0.1', servername: serverTlsName, ALPNProtocols: ['h2'] },
         ...{ ca: node1.ca, key: node1.key, cert: node1.certificate },
