@@ -51,7 +51,11 @@ export async function connectFleet(
   rig: Rig,
   server: ServerChild,
   members: readonly Member[],
-  { processes, stack }: { processes: number; stack: AsyncDisposableStack },
+  {
+    processes,
+    stack,
+    mayLose = false,
+  }: { processes: number; stack: AsyncDisposableStack; mayLose?: boolean },
 ): Promise<Child<AgentsProcess>[]> {
   const each = Math.ceil(members.length / processes)
   const sims = Array.from({ length: processes }, () => stack.use(startAgentsProcess()))
@@ -60,7 +64,7 @@ export async function connectFleet(
     sims.map((sim, nth) =>
       sim.ask('connect', {
         agents: members.slice(nth * each, (nth + 1) * each).map(({ client, tls }) => ({
-          ...{ client, tls, server: server.agents, duty: 'work', labels: fleetLabels },
+          ...{ client, tls, server: server.agents, duty: 'work', labels: fleetLabels, mayLose },
           nats: {
             url: rig.nats.url,
             credentials: rig.operator.agentCredentials(project, client, expiresAt),

@@ -12,6 +12,7 @@ import { orders } from './orders.ts'
 import { postJobs } from './post-jobs.ts'
 import { reads } from './reads.ts'
 import { results } from './results.ts'
+import { schedules } from './schedules.ts'
 import { sessions } from './sessions.ts'
 import { starts } from './starts.ts'
 import { storm } from './storm.ts'
@@ -27,6 +28,7 @@ const benchmarks: readonly Benchmark[] = [
   orders,
   sessions,
   results,
+  schedules,
   storm,
 ]
 
