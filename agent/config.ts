@@ -6,7 +6,7 @@ import { datastores, type DatastoreType } from '../core/datastores.ts'
 import { badField, Fault } from '../core/fault.ts'
 import { isInstanceKey } from '../core/instance.ts'
 import type { Database, Template } from './ports/databases.ts'
-import type { Capacity, Policy } from './ports/policy.ts'
+import type { Autonomy, Capacity, Policy } from './ports/policy.ts'
 
 /** All that an agent is told by its node. docs/agent.md explains every field. */
 export interface AgentConfig {
@@ -19,6 +19,7 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly policy: Policy
   readonly capacity: Capacity
+  readonly autonomy: Autonomy
   /** Databases that the agent looks after, and what it may make more from. */
   readonly instances: readonly Database[]
   readonly templates: readonly Template[]
@@ -100,6 +101,12 @@ export const configForm = z.strictObject({
     .default([])
     .superRefine(unique((it) => it.name, 'name')),
   restic: absolute.optional(),
+  autonomy: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      grace_seconds: z.number().min(1).max(86_400).default(30),
+    })
+    .prefault({}),
   drain_seconds: z.number().min(0).max(86_400).default(30),
   stall_seconds: z.number().min(10).max(86_400).default(600),
   run_logs: z
@@ -153,6 +160,7 @@ function configOf(file: z.infer<typeof configForm>, base: string): AgentConfig {
       queue: limits.queue,
       limits: nodeLimits(limits),
     },
+    autonomy: { enabled: file.autonomy.enabled, graceMs: file.autonomy.grace_seconds * 1_000 },
     instances: file.instances.map(({ key, name = key, ...rest }) => ({ key, name, ...rest })),
     templates: file.templates,
     ...(file.restic === undefined ? {} : { resticPath: file.restic }),

@@ -154,14 +154,14 @@ function deskOf(
   parts: Pick<DeskParts, Given>,
 ): Desk {
   const { engines, clock } = parts
-  const { policy, capacity, stallMs } = config
+  const { policy, capacity, autonomy, stallMs } = config
   const engineDir = engineDirs(config.stateDir)
   const realPaths = (paths: readonly string[]): Promise<RealPaths> => follow(paths, clock)
   const asks = new Asks({ engines, policy, clock, engineDir, realPaths, signal })
   const about = aboutThisNode(config.labels)
   return new Desk({
     ...parts,
-    ...{ project, client, line, asks, policy, capacity, stallMs, engineDir, realPaths, about },
+    ...{ project, client, line, asks, policy, capacity, autonomy, stallMs, engineDir, realPaths, about },
   })
 }
 
@@ -181,7 +181,7 @@ const connect = (
     },
     {
       hello: () => desk.hello(),
-      welcomed: (server) => desk.welcomed(server),
+      welcomed: (server, protocol) => desk.welcomed(server, protocol),
       received: (message) =>
         message.type === 'renewed' ? void renewal.renewed(message) : desk.received(message),
       lost: (why) => desk.lost(why),

@@ -39,6 +39,12 @@ export function lineHandler(options: LineHandlerOptions): LineHandler {
         }
         case 'renew':
           return renewFor(options, line, message.csr)
+        case 'planned':
+          return reconciler.planned(line, message.job, message.sequence)
+        case 'decided':
+          return reconciler.decided(line, message.decided)
+        case 'settled':
+          return reconciler.settled(line, message.sequence)
         case 'instances':
           return reconciler.announced(line, message)
         default:

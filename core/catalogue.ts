@@ -72,8 +72,18 @@ export interface Repository {
 /** Where a client's stream ends. Written when it opens and when it is lost, never in between. */
 export type Line =
   | { readonly is: 'never' }
-  | { readonly is: 'up'; readonly server: ServerId; readonly since: Instant }
-  | { readonly is: 'down'; readonly since: Instant }
+  /**
+   * `alone`: its agent goes on with its jobs by itself when it has lost every server. `settling`: it did, and has not told all of
+   * it yet.
+   */
+  | {
+      readonly is: 'up'
+      readonly server: ServerId
+      readonly since: Instant
+      readonly alone?: true
+      readonly settling?: true
+    }
+  | { readonly is: 'down'; readonly since: Instant; readonly alone?: true }
 
 /** An agent's admission, by the SHA-256 of its certificate. */
 export interface Enrolled {

@@ -91,6 +91,8 @@ export interface Job {
   readonly createdAt: Instant
   /** The last change by a user, or firing. */
   readonly updatedAt?: Instant
+  /** The last change by a user. */
+  readonly changedAt?: Instant
   /** Freezer's `_version`: 1 at creation, one more with each change by a user. */
   readonly version: number
 }

@@ -1,7 +1,11 @@
+import type { RepositoryAccess } from './access.ts'
+import type { Decided, JobPlan } from './autonomy.ts'
 import type { Instant } from './clock.ts'
 import type { InstanceProbe, InstanceTemplate } from './instance.ts'
-import type { ClientId, JobId, ProjectId, RepositoryId, RunId, SessionId, Slot } from './ids.ts'
+import type { ClientId, JobId, ProjectId, RunId, SessionId, Slot } from './ids.ts'
 import type { Reason, StepReport, Task } from './run.ts'
+
+export type { RepositoryAccess } from './access.ts'
 
 /**
  * What travels between a server and an agent, as core values: `proto/wire.ts` turns them into messages and back. The
@@ -9,7 +13,7 @@ import type { Reason, StepReport, Task } from './run.ts'
  */
 
 /** The newest version of the line's protocol that this release speaks. */
-export const protocolNow = 1
+export const protocolNow = 2
 /** The oldest one. Peers of two releases meet while servers and agents are updated: both state their range, the server chooses. */
 export const protocolOldest = 1
 
@@ -23,17 +27,6 @@ export const serverTlsName = 'firn-server'
 export type Epoch = number & { readonly __epoch: unique symbol }
 /** A create_revision as an epoch; 0: none was seen yet. */
 export const epoch = (n: number): Epoch => n as Epoch
-
-/** What opens a repository. The password is a secret: it lives in memory and on the mTLS stream only. */
-export interface RepositoryAccess {
-  readonly id: RepositoryId
-  readonly engine: string
-  /** For the engine: a directory on the node, or a URL. */
-  readonly location: string
-  readonly password: string
-  /** The repository's own id, when known: a swapped repository is refused. */
-  readonly expectedId?: string
-}
 
 /** "Do this attempt of this run." Taken at most once: the agent's journal decides. */
 export interface Order {
@@ -51,6 +44,8 @@ export interface Order {
   readonly repositories: readonly RepositoryAccess[]
   /** Wait for `go` once ready (a member of a session). */
   readonly hold: boolean
+  /** The agent's own decision, while it had lost every server. Never on the wire. */
+  readonly own?: { readonly generation: number; readonly ticket: string; readonly at: Instant }
   /** An order read after this is refused: the server has given it up. Instant of the server. */
   readonly answerBy: Instant
   /** The attempt is stopped after this long. Milliseconds. */
@@ -92,6 +87,10 @@ export interface Hello {
   readonly held: readonly Held[]
   /** Runs whose orders the agent would take now. */
   readonly slots: number
+  /** It goes on by itself when it has lost every server. Absent: it does not. */
+  readonly autonomous?: true
+  /** It may have done so: what it decided is told on this line. */
+  readonly decided?: true
 }
 
 /** How far a step has come, as its agent tells it; it never decides anything. */
@@ -163,6 +162,12 @@ export type ToAgent =
       readonly ca: string
       readonly natsCredentials: string
     }
+  /** How to go on with a job when every server is lost: replaces what was said of that job before. */
+  | { readonly type: 'plan'; readonly plan: JobPlan }
+  /** A job waits for the servers from now on. */
+  | { readonly type: 'unplan'; readonly sequence: number; readonly job: JobId }
+  /** etcd has what the agent said under this number. */
+  | { readonly type: 'noted'; readonly sequence: number }
   /** The servers to go to, in no order: all that take agents, or some of them before a drain. Replaces what the agent knew. */
   | { readonly type: 'servers'; readonly addresses: readonly string[] }
 
@@ -205,6 +210,12 @@ export type ToServer =
       readonly instances: readonly InstanceProbe[]
       readonly templates: readonly InstanceTemplate[]
     }
+  /** A plan, or its end, has been taken. */
+  | { readonly type: 'planned'; readonly sequence: number; readonly job: JobId }
+  /** Said again until it is noted. */
+  | { readonly type: 'decided'; readonly decided: Decided }
+  /** All that was decided is noted. Said again until it is, too. */
+  | { readonly type: 'settled'; readonly sequence: number }
   | { readonly type: 'bye'; readonly reason: string }
 
 /** What an agent says of one attempt; a line may bring it again at any time. */

@@ -19,6 +19,9 @@ export const sinceOfToAgent: Readonly<Record<Exclude<ToAgent['type'], 'welcome'>
   ask: 1,
   renewed: 1,
   servers: 1,
+  plan: 2,
+  unplan: 2,
+  noted: 2,
 }
 
 /** The same for messages of an agent. */
@@ -34,6 +37,9 @@ export const sinceOfToServer: Readonly<Record<Exclude<ToServer['type'], 'hello'>
   renew: 1,
   instances: 1,
   bye: 1,
+  planned: 2,
+  decided: 2,
+  settled: 2,
 }
 
 /** The highest version that both speak; undefined when there is none. */

@@ -299,7 +299,7 @@ function goOn(run: Run, attempt: number, now: Instant): Run {
 }
 
 /** How long the next try is put off: twice as long each time, up to a bound. Milliseconds. */
-function pauseMs(firstMs: number, tries: number): number {
+export function pauseMs(firstMs: number, tries: number): number {
   if (tries === 0) return 0
   return Math.max(firstMs, Math.min(firstMs * 2 ** (tries - 1), retryPauseMaxMs))
 }

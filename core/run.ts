@@ -182,6 +182,8 @@ export interface Run {
   readonly function?: FunctionCall
   /** Runs of one restore request share it. */
   readonly restore?: string
+  /** Its agent started it by itself, while it had lost every server. */
+  readonly own?: true
   readonly createdAt: Instant
   readonly tasks: readonly Task[]
   readonly steps: readonly Step[]

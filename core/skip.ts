@@ -13,6 +13,7 @@ export const skipReasons = [
   'no_member',
   'overlap',
   'paused',
+  'refused',
   'start_deadline',
 ] as const
 

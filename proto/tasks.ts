@@ -1,6 +1,8 @@
+import type { PlannedSchedule, SlotList } from '../core/autonomy.ts'
 import type { Action, Json, LevelRule, Limits, RepositoryChoice, RestoreChoice } from '../core/action.ts'
 import { Fault } from '../core/fault.ts'
 import { actionId, backupId, repositoryId } from '../core/ids.ts'
+import { catchUps, overlaps, type StartPolicies } from '../core/policy.ts'
 import type { Parent, Reason, Task } from '../core/run.ts'
 import { id, refuse } from './strict.ts'
 
@@ -187,6 +189,21 @@ const task = object<Task>({
 
 const tasks = list(task)
 
+/** JSON that came as text. Throws Fault('bad_message'), and Fault('unsupported') for what a later version may say. */
+function checked<T>(json: string, name: string, check: Check<T>): T {
+  let value: Json
+  try {
+    value = JSON.parse(json) as Json
+  } catch (cause) {
+    refuse(`${name} are no JSON`, cause)
+  }
+  try {
+    return check(value, undefined)
+  } catch {
+    return check(value, name) // the same again, to say where
+  }
+}
+
 /** The tasks of an order as they travel. */
 export const tasksToJson = (tasks: readonly Task[]): string => JSON.stringify(tasks)
 
@@ -194,16 +211,46 @@ export const tasksToJson = (tasks: readonly Task[]): string => JSON.stringify(ta
  * The tasks of an order. Throws Fault('unsupported') for an action, a choice or a key that this version does not know, and
  * Fault('bad_message') for what no version would send.
  */
-export function tasksFromJson(json: string): readonly Task[] {
-  let value: Json
-  try {
-    value = JSON.parse(json) as Json
-  } catch (cause) {
-    refuse('tasks are no JSON', cause)
-  }
-  try {
-    return tasks(value, undefined)
-  } catch {
-    return tasks(value, 'tasks') // the same again, to say where
-  }
-}
+export const tasksFromJson = (json: string): readonly Task[] => checked(json, 'tasks', tasks)
+
+const at = whole as Check<never>
+
+type List<W extends SlotList['is']> = Extract<SlotList, { readonly is: W }>
+
+const slots = either<SlotList, 'is'>('is', {
+  interval: object<List<'interval'>>({
+    is: word('interval'),
+    everyMs: whole,
+    from: optional(at),
+    until: optional(at),
+  }),
+  continuous: object<List<'continuous'>>({
+    is: word('continuous'),
+    from: optional(at),
+    until: optional(at),
+  }),
+  listed: object<List<'listed'>>({ is: word('listed'), at: list(at) }),
+})
+
+const schedule = object<PlannedSchedule>({
+  next: at,
+  claimed: optional(at),
+  left: optional(whole),
+  failures: whole,
+  slots,
+  policies: object<StartPolicies>({
+    catchUp: word(...catchUps),
+    catchUpMax: whole,
+    overlap: word(...overlaps),
+    jitterMs: whole,
+    startDeadlineMs: optional(whole),
+    pauseAfterFailures: optional(whole),
+  }),
+  excluded: list(object({ from: at, to: at })),
+})
+
+/** The schedule of a plan as it travels. */
+export const scheduleToJson = (planned: PlannedSchedule): string => JSON.stringify(planned)
+
+/** Throws as `tasksFromJson`. */
+export const scheduleFromJson = (json: string): PlannedSchedule => checked(json, 'schedule', schedule)

@@ -34,6 +34,8 @@ export const wireFromHello = (hello: Hello): wire.Hello => ({
     hello.instances || hello.templates
       ? wireFromInstances({ instances: hello.instances ?? [], templates: hello.templates ?? [] })
       : undefined,
+  autonomous: hello.autonomous ?? false,
+  decided: hello.decided ?? false,
 })
 
 export function helloFromWire(hello: wire.Hello): Hello {
@@ -53,6 +55,8 @@ export function helloFromWire(hello: wire.Hello): Hello {
     held: hello.held.map(heldFromWire),
     slots: count('slots', hello.slots),
     ...(hello.instances ? instancesFromWire(hello.instances) : {}),
+    ...(hello.autonomous ? { autonomous: true as const } : {}),
+    ...(hello.decided ? { decided: true as const } : {}),
   }
 }
 

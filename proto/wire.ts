@@ -1,7 +1,8 @@
 import { unreachable } from '../core/fault.ts'
 import type { ToAgent, ToServer } from '../core/link.ts'
 import type * as wire from './gen/firn/v1/agent.ts'
-import { count, present } from './strict.ts'
+import { jobId } from '../core/ids.ts'
+import { count, id, present } from './strict.ts'
 import {
   answerFromWire,
   helloFromWire,
@@ -10,6 +11,7 @@ import {
   wireFromHello,
   wireFromProgress,
 } from './wire-agent.ts'
+import { decidedFromWire, planFromWire, wireFromDecided, wireFromPlan } from './wire-autonomy.ts'
 import { instancesFromWire, wireFromInstances } from './wire-instances.ts'
 import {
   askFromWire,
@@ -64,6 +66,12 @@ function toServerCase(message: ToServer): WireToServer {
       return { $case: 'renew', value: { csr: message.csr } }
     case 'instances':
       return { $case: 'instances', value: wireFromInstances(message) }
+    case 'planned':
+      return { $case: 'planned', value: { sequence: message.sequence, jobId: message.job } }
+    case 'decided':
+      return { $case: 'decided', value: wireFromDecided(message.decided) }
+    case 'settled':
+      return { $case: 'settled', value: { sequence: message.sequence } }
     case 'bye':
       return { $case: 'bye', value: { reason: message.reason } }
     default:
@@ -106,6 +114,12 @@ export function toServerFromWire(received: wire.ToServer): ToServer {
       return { type: 'renew', csr: message.value.csr }
     case 'instances':
       return { type: 'instances', ...instancesFromWire(message.value) }
+    case 'planned':
+      return { type: 'planned', ...aboutJob(message.value) }
+    case 'decided':
+      return { type: 'decided', decided: decidedFromWire(message.value) }
+    case 'settled':
+      return { type: 'settled', sequence: count('sequence', message.value.sequence) }
     case 'bye':
       return { type: 'bye', reason: message.value.reason }
     default:
@@ -142,6 +156,12 @@ function toAgentCase(message: ToAgent): WireToAgent {
       const { certificate, ca, natsCredentials } = message
       return { $case: 'renewed', value: { certificate, ca, natsCredentials } }
     }
+    case 'plan':
+      return { $case: 'plan', value: wireFromPlan(message.plan) }
+    case 'unplan':
+      return { $case: 'unplan', value: { sequence: message.sequence, jobId: message.job } }
+    case 'noted':
+      return { $case: 'noted', value: { sequence: message.sequence } }
     case 'servers':
       return { $case: 'servers', value: { addresses: [...message.addresses] } }
     default:
@@ -186,6 +206,12 @@ export function toAgentFromWire(received: wire.ToAgent): ToAgent {
       const { certificate, ca, natsCredentials } = message.value
       return { type: 'renewed', certificate, ca, natsCredentials }
     }
+    case 'plan':
+      return planFromWire(message.value)
+    case 'unplan':
+      return { type: 'unplan', ...aboutJob(message.value) }
+    case 'noted':
+      return { type: 'noted', sequence: count('sequence', message.value.sequence) }
     case 'servers':
       return { type: 'servers', addresses: message.value.addresses }
     default:
@@ -201,6 +227,11 @@ export function orderedAttempt({ message }: wire.ToAgent): ReturnType<typeof att
     return undefined
   }
 }
+
+const aboutJob = (message: { readonly sequence: number; readonly jobId: string }) => ({
+  sequence: count('sequence', message.sequence),
+  job: id(jobId, message.jobId),
+})
 
 const attempt = (message: { readonly run: string; readonly attempt: number }) => ({
   runId: message.run,

@@ -184,13 +184,13 @@ class Lines implements ServerLine {
       limits: this.#limits,
       nowUs: this.#nowUs,
       running: () => this.#handler.running(),
-      welcomed: ({ server }) => {
+      welcomed: ({ server, protocol }) => {
         life.welcomed = true
         this.#stream = stream()
         if (server !== this.#server) this.#samples = []
         this.#server = server
         this.#report('line.opened', { address, server })
-        this.#guarded(address, () => this.#handler.welcomed(server))
+        this.#guarded(address, () => this.#handler.welcomed(server, protocol))
         for (const resolve of this.#waiting) resolve()
       },
       received: (message) => {

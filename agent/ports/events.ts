@@ -38,6 +38,12 @@ export interface Events {
   'report.unpublished': OfRun & { readonly err: unknown; readonly retryInMs: number }
   'report.published': OfRun
   'report.committed': OfRun
+  'plan.taken': { readonly job: JobId; readonly generation: number }
+  'plan.dropped': { readonly job: JobId }
+  'autonomy.began': { readonly jobs: number }
+  'autonomy.ended': { readonly untold: number }
+  'slot.due': { readonly job: JobId; readonly slot: number; readonly run: RunId }
+  'slot.skipped': { readonly job: JobId; readonly slot: number; readonly reason: string }
   'certificate.renewed': { readonly notAfter: string }
   'certificate.refused': { readonly why: string }
   bug: { readonly err: unknown; readonly where: string }

@@ -9,7 +9,7 @@ import type { Reason, Report, StepReport, Task } from '../../core/run.ts'
  */
 export interface KeptOrder extends Pick<
   Order,
-  'run' | 'attempt' | 'job' | 'client' | 'slot' | 'session' | 'epoch' | 'before'
+  'run' | 'attempt' | 'job' | 'client' | 'slot' | 'session' | 'epoch' | 'before' | 'own'
 > {
   readonly tasks: readonly Pick<Task, 'mandatory' | 'maxRetries' | 'repository'>[]
 }

@@ -21,7 +21,8 @@ export interface ServerLine extends AsyncDisposable {
 export interface ServerLineHandler {
   /** The current state, asked for at each connect. */
   hello(): Hello
-  welcomed(server: string): void
+  /** `protocol`: the version that is spoken on this line. */
+  welcomed(server: string, protocol: number): void
   /** Messages of a line that has been replaced are never handed over. Must not throw. */
   received(message: Exclude<ToAgent, { type: 'welcome' | 'clock' | 'drain' | 'servers' }>): void
   lost(why: string): void

@@ -25,3 +25,9 @@ export interface Capacity {
   /** For the whole node; bandwidth is divided among the parallel runs. */
   readonly limits: Limits
 }
+
+/** Whether the agent goes on with its jobs when it has lost every server, and after how long. Milliseconds. */
+export interface Autonomy {
+  readonly enabled: boolean
+  readonly graceMs: number
+}

@@ -104,10 +104,11 @@ export class Book implements AsyncDisposable {
 
 /** What of an order is written down: nothing that is secret, and nothing that only its execution needs. */
 export function keptOf(order: Order): KeptOrder {
-  const { run, attempt, job, client, slot, session, epoch, before } = order
+  const { run, attempt, job, client, slot, session, epoch, before, own } = order
   return {
     ...{ run, attempt, job, client, slot, epoch, before },
     ...(session ? { session } : {}),
+    ...(own ? { own } : {}),
     tasks: order.tasks.map(({ mandatory, maxRetries, repository }) => ({
       mandatory,
       maxRetries,

@@ -1,6 +1,6 @@
 import type { Action } from '../../core/action.ts'
 import { unreachable } from '../../core/fault.ts'
-import type { ClientId, ProjectId, RunId } from '../../core/ids.ts'
+import type { ClientId, JobId, ProjectId, RunId } from '../../core/ids.ts'
 import {
   protocolNow,
   protocolOldest,
@@ -16,6 +16,7 @@ import type { Policy } from '../ports/policy.ts'
 import { admit, type Situation } from './admit.ts'
 import type { Announcer } from './announcer.ts'
 import type { Asks } from './asks.ts'
+import { Autonomy, type AutonomyParts, type Taken } from './autonomy.ts'
 import { noteDirty } from './cleaning.ts'
 import { interrupted, unbegun } from './endings.ts'
 import { execute, prepare, tellStart, type ExecutionTools } from './execution.ts'
@@ -36,6 +37,7 @@ export interface DeskParts extends ExecutionTools {
   readonly probes: Probes
   readonly asks: Asks
   readonly policy: Policy
+  readonly autonomy: AutonomyParts['autonomy']
   readonly databases: Databases
   readonly announcer: Pick<Announcer, 'announce' | 'look'>
   /** What the hello says of this process. */
@@ -67,15 +69,23 @@ export class Desk implements ServerLineHandler {
   /** Orders on their way into the journal that will have to wait for a place. */
   #accepting = 0
   #stopping = false
+  readonly #autonomy: Autonomy
 
   constructor(parts: DeskParts) {
     this.#parts = parts
+    this.#autonomy = new Autonomy({
+      ...parts,
+      say: (message) => this.#say(message),
+      take: (order, isWanted) => this.#own(order, isWanted),
+      cancel: (job, why) => this.#cancelJob(job, why),
+      release: (run) => this.#release(run),
+    })
     for (const held of parts.book.state.attempts.values()) this.settled(held)
   }
 
   /** An attempt of an earlier process has its outcome now. */
   settled({ job, outcome }: HeldAttempt): void {
-    if (outcome) this.#parts.outbox.add(job, outcome)
+    if (outcome) this.#publish(job, outcome)
   }
 
   hello(): Hello {
@@ -87,6 +97,7 @@ export class Desk implements ServerLineHandler {
       ...{ project, client, protocol: { from: protocolOldest, to: protocolNow } },
       engines: probes.all(),
       ...this.#parts.announcer.announce(),
+      ...this.#autonomy.hello(),
       held: Array.from(book.state.attempts, ([key, { run, attempt, outcome }]): Held => ({
         ...{ run, attempt },
         state: outcome ? 'ended' : armed.has(key) ? 'armed' : 'running',
@@ -95,13 +106,15 @@ export class Desk implements ServerLineHandler {
     }
   }
 
-  welcomed(server: string): void {
+  welcomed(server: string, protocol: number): void {
     this.#parts.record('line.open', { server })
+    this.#autonomy.welcomed(protocol)
     for (const seat of this.#seats) void tellStart(seat, this.#parts)
   }
 
   lost(why: string): void {
     this.#parts.record('line.lost', { why })
+    this.#autonomy.lost()
   }
 
   running(): number {
@@ -122,6 +135,10 @@ export class Desk implements ServerLineHandler {
         return void this.#parts.asks
           .answer(message.ask)
           .then((answer) => this.#say({ type: 'answer', answer }))
+      case 'plan':
+      case 'unplan':
+      case 'noted':
+        return this.#autonomy.received(message)
       default:
         return unreachable(message)
     }
@@ -134,6 +151,7 @@ export class Desk implements ServerLineHandler {
   async drain(withinMs: number, hurry: AbortSignal): Promise<void> {
     const { clock, record } = this.#parts
     this.#stopping = true
+    this.#autonomy.stop()
     for (const seat of this.#seats.filter(({ is }) => is !== 'running'))
       void this.#end(seat, unbegun(seat.order, 'interrupted', clock.now()))
     const running = this.#seats.map(({ order }) => order.run)
@@ -152,7 +170,7 @@ export class Desk implements ServerLineHandler {
     enough.abort()
   }
 
-  #inTurn(run: RunId, message: Message, work: () => Promise<void>): void {
+  #inTurn(run: RunId, message: Pick<Message, 'type'>, work: () => Promise<void>): void {
     const { record } = this.#parts
     if (this.#turnCount >= turnsMax)
       return record('message.ignored', { type: message.type, why: 'too many at once', run })
@@ -168,17 +186,13 @@ export class Desk implements ServerLineHandler {
   }
 
   async #order(order: Order): Promise<void> {
-    const { book, probes, policy, databases, record } = this.#parts
-    const engines = undone(order).map((task) => task.action.engine)
-    await probes.fresh(engines, (available) =>
-      order.hold ? heldProbeMs : available ? Infinity : missingProbeMs,
-    )
-    const real = await this.#parts.realPaths(pathsAskedAbout(order, policy, databases))
+    const { book, record } = this.#parts
+    const real = await this.#prepared(order)
     const verdict = admit(order, this.#situation(real))
     if (verdict.do !== 'accept') this.#raise(order.epoch)
     switch (verdict.do) {
       case 'accept':
-        return this.#accept(order)
+        return void (await this.#accept(order))
       case 'repeat':
         record('order.repeated', ofRun(order))
         return this.#sayAgain(order)
@@ -191,6 +205,38 @@ export class Desk implements ServerLineHandler {
       default:
         return unreachable(verdict)
     }
+  }
+
+  /** What must be asked before an order is judged; nothing may come between the judgement and the place that it takes. */
+  async #prepared(order: Order): Promise<RealPaths> {
+    const { probes, policy, databases } = this.#parts
+    const engines = undone(order).map((task) => task.action.engine)
+    await probes.fresh(engines, (available) =>
+      order.hold ? heldProbeMs : available ? Infinity : missingProbeMs,
+    )
+    return this.#parts.realPaths(pathsAskedAbout(order, policy, databases))
+  }
+
+  /** An order that the agent gives itself, by the rules of any other. */
+  #own(order: Order, isWanted: () => boolean): Promise<Taken> {
+    const { promise, resolve, reject } = Promise.withResolvers<Taken>()
+    if (this.#turnCount >= turnsMax) return Promise.resolve('refused')
+    this.#inTurn(order.run, { type: 'order' }, async () => {
+      try {
+        const real = await this.#prepared(order)
+        if (!isWanted()) return resolve('late')
+        const verdict = admit(order, this.#situation(real))
+        if (verdict.do === 'repeat') return resolve('repeated')
+        if (verdict.do === 'refuse') {
+          this.#refuse(order, verdict.reason, verdict.final)
+          return resolve('refused')
+        }
+        resolve((await this.#accept(order)) ? 'taken' : 'refused')
+      } catch (error) {
+        reject(error as Error)
+      }
+    })
+    return promise
   }
 
   #situation(real: RealPaths): Situation {
@@ -206,7 +252,8 @@ export class Desk implements ServerLineHandler {
     }
   }
 
-  async #accept(order: Order): Promise<void> {
+  /** `false`: the disk does not have it, so it was not taken. */
+  async #accept(order: Order): Promise<boolean> {
     const { book, capacity, record } = this.#parts
     const seat = new Seat(order, order.hold ? 'armed' : 'waiting')
     const begins = whoMayBegin([...this.#seats, seat], capacity).includes(seat)
@@ -221,19 +268,23 @@ export class Desk implements ServerLineHandler {
       this.#remove(seat)
       this.#close(seat)
       this.#beginMore()
-      return this.#refuse(order, noJournal, false)
+      this.#refuse(order, noJournal, false)
+      return false
     } finally {
       if (seat.is === 'waiting') this.#accepting--
     }
     record('order.accepted', { ...ofRun(order), armed: order.hold })
     this.#say({ type: 'accepted', run: order.run, attempt: order.attempt, armed: order.hold })
     if (seat.is === 'waiting') this.#seats.push(seat)
-    if (this.#stopping && !begins)
-      return void this.#end(seat, unbegun(order, 'interrupted', this.#parts.clock.now()))
+    if (this.#stopping && !begins) {
+      void this.#end(seat, unbegun(order, 'interrupted', this.#parts.clock.now()))
+      return true
+    }
     seat.prepared = seat.is === 'waiting' ? seat.prepared : prepare(seat, this.#parts)
     if (begins) this.#work(seat)
     else if (order.hold) this.#limitArmed(seat)
     this.#beginMore()
+    return true
   }
 
   #limitArmed(seat: Seat): void {
@@ -274,7 +325,7 @@ export class Desk implements ServerLineHandler {
   }
 
   async #end(seat: Seat, report: Report): Promise<void> {
-    const { book, outbox, record } = this.#parts
+    const { book, record } = this.#parts
     this.#remove(seat)
     this.#beginMore()
     try {
@@ -283,9 +334,28 @@ export class Desk implements ServerLineHandler {
     } catch (err) {
       record('bug', { err, where: 'outcome' })
     }
-    outbox.add(seat.order.job, report)
+    this.#publish(seat.order.job, report)
+    this.#autonomy.ended(seat.order, report)
     if (seat.order.tasks.some(({ action }) => isAboutDatabase(action))) void this.#parts.announcer.look()
     this.#close(seat)
+  }
+
+  /** Of a run that no server knows of a report would come to nobody: it waits in the journal. */
+  #publish(job: JobId, report: Report): void {
+    if (this.#autonomy.isTold(report.run)) this.#parts.outbox.add(job, report)
+  }
+
+  #release(run: RunId): void {
+    for (const held of this.#parts.book.state.attempts.values()) if (held.run === run) this.settled(held)
+  }
+
+  #cancelJob(job: JobId, why: Reason): void {
+    const { clock, record } = this.#parts
+    for (const seat of this.#seats.filter(({ order }) => order.job === job)) {
+      record('run.cancelling', { ...ofRun(seat.order), reason: why })
+      seat.stop({ end: 'aborted', reason: why })
+      if (seat.is !== 'running') void this.#end(seat, unbegun(seat.order, 'aborted', clock.now()))
+    }
   }
 
   #close(seat: Seat): void {

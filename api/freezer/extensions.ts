@@ -75,6 +75,10 @@ export const jobExtensions = z
     autostart,
     ...policies,
     overlap: overlap(overlaps),
+    autonomy: z.boolean().nullable().optional().meta({
+      description:
+        'Whether the agent goes on with the job by itself when it has lost every server; true when absent',
+    }),
     client_selector: labels.meta({
       description: 'Labels that a client must have, all of them: a run for each that matches',
     }),

@@ -11,6 +11,7 @@ import {
   type Happened,
   type HappenedToSession,
   type Passed,
+  type Unknown,
   type Preview,
   type PreviewSpan,
   type Starter,
@@ -37,7 +38,9 @@ const common = {
 const slotForm = z
   .object({
     ...common,
-    outcome: z.enum(['run', 'skipped']),
+    outcome: z.enum(['run', 'skipped', 'unknown']).meta({
+      description: '`unknown`: the agent cannot be reached, and may be going on with the job by itself',
+    }),
     reason: reasonForm.meta({ description: 'Why it became no run' }),
     run: runForm.nullable(),
   })
@@ -85,6 +88,7 @@ const sessionListRoute = operation({
 
 function slotView(one: Happened, live: Parameters<typeof runView>[1]): JsonObject {
   if ('skip' in one) return { ...skippedView(one), run: null }
+  if ('unknown' in one) return { ...unknownView(one), run: null }
   return { ...becameView(one.place.at, 'run'), run: runView(one.run, live) }
 }
 
@@ -96,6 +100,11 @@ function sessionSlotView(one: HappenedToSession, { served }: Ask): JsonObject {
 function becameView(slot: number, outcome: 'run' | 'set'): JsonObject {
   const at = isoOf(slot as Instant)
   return { from: at, to: at, count: 1, more: false, outcome, reason: null }
+}
+
+function unknownView({ unknown }: Unknown): JsonObject {
+  const { from, to, count, more = false } = unknown
+  return { from: isoOf(from), to: isoOf(to), count, more, outcome: 'unknown', reason: null }
 }
 
 function skippedView({ skip }: Passed): JsonObject {
@@ -139,6 +148,13 @@ const previewForm = z.object({
     description:
       'What starts it: its schedule; nobody, as it is stopped; of a job, its session; or a scheduler elsewhere',
   }),
+  unknown_on: z.string().nullable().meta({
+    description: 'The client whose agent cannot be reached, and may be going on with the job by itself',
+  }),
+  pending_on: z.string().nullable().meta({
+    description:
+      'The client whose agent cannot be reached, and may not know yet that the job was stopped or changed',
+  }),
   run_ms: z.number().nullable().meta({ description: 'How long a run, or a set, is expected to take' }),
   slots: z.array(expectedForm),
   more: z.boolean().meta({ description: 'There are more than `limit`' }),
@@ -181,8 +197,8 @@ function spanIn(ask: Ask, { limit, ...query }: z.infer<typeof previewQuery>): Pr
   return { ...some('from', from), ...some('to', to), limit }
 }
 
-const previewView = ({ starts, runMs, slots, more }: Preview): JsonObject => ({
-  ...{ starts, run_ms: runMs ?? null },
+const previewView = ({ starts, unknownOn, pendingOn, runMs, slots, more }: Preview): JsonObject => ({
+  ...{ starts, unknown_on: unknownOn ?? null, pending_on: pendingOn ?? null, run_ms: runMs ?? null },
   ...{ slots: slots.map(expectedView), more },
 })
 

@@ -22,7 +22,7 @@ interface Scheduled {
 
 const countOf = (slot: unknown): string => `${text(slot, 'count')}${at(slot, 'more') === true ? '+' : ''}`
 const becameOf = (slot: unknown): string =>
-  text(slot, 'outcome') === 'run' ? statusOf(at(slot, 'run')) : 'skipped'
+  text(slot, 'outcome') === 'run' ? statusOf(at(slot, 'run')) : text(slot, 'outcome')
 
 const slotColumns = [
   { title: 'SLOT', cell: (slot: Document) => formatInstant(at(slot, 'from')) },
@@ -151,6 +151,12 @@ const preview = (of: Scheduled): Command => ({
     out.list(rows, expectedShown(), `nothing would ${of.is === 'job' ? 'run' : 'start'}`)
     const note = standings[of.is][text(answer, 'starts')]
     if (note !== undefined) out.note(note)
+    const alone = text(answer, 'unknown_on')
+    if (alone !== '')
+      out.note(`unknown: ${alone} cannot be reached, and may be going on with the job by itself`)
+    const behind = text(answer, 'pending_on')
+    if (behind !== '')
+      out.note(`pending on ${behind}: it may not know yet that the job was stopped or changed`)
     if (at(answer, 'more') === true) out.note(moreNote(rows.length))
     return EXIT.ok
   },

@@ -42,3 +42,11 @@ export function countOf(firn: Extensions | undefined): number | undefined {
     throw badField('firn.count', `must be a whole number from 1 to ${countMax}`)
   return count
 }
+
+/** `firn.autonomy`: whether the agent goes on with the job when no server is there; true when unset. Throws Fault('bad_request'). */
+export function autonomyOf(firn: Extensions | undefined): boolean {
+  const autonomy = firn?.['autonomy']
+  if (autonomy === undefined) return true
+  if (typeof autonomy !== 'boolean') throw badField('firn.autonomy', 'must be a boolean')
+  return autonomy
+}

@@ -1,6 +1,6 @@
 import type { ScheduleFields } from '../../core/job.ts'
 import { badField } from '../../core/fault.ts'
-import { countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
+import { autonomyOf, countOf, patternIn, timezoneOf, type Extensions } from './extensions.ts'
 import { policiesOf } from './policies.ts'
 import { checkFields, triggerOf } from './trigger.ts'
 
@@ -44,6 +44,7 @@ export function checkSchedule(
   checkFields(fields, timezoneOf(firn), patternIn(firn))
   checkCount(fields, firn)
   policiesOf(firn)
+  autonomyOf(firn)
   return fields
 }
 

@@ -1,3 +1,4 @@
+import { autonomyProtocol } from '../../core/autonomy.ts'
 import type { Client, Line } from '../../core/catalogue.ts'
 import type { Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId, ServerId } from '../../core/ids.ts'
@@ -57,7 +58,14 @@ export class Clients {
   /** Whether the document tells of the line that ends here. */
   #isWritten({ project, id, line }: Client): boolean {
     const { lines, server } = this.#options
-    return line.is === 'up' && line.server === server && line.since === lines.since(project, id)
+    const here = lines.line(project, id)
+    const isSettling = here !== undefined && !lines.isSettled(here)
+    return (
+      line.is === 'up' &&
+      line.server === server &&
+      line.since === lines.since(project, id) &&
+      (line.settling ?? false) === isSettling
+    )
   }
 
   /**
@@ -80,7 +88,7 @@ export class Clients {
     const here = lines.line(client.project, client.id)
     if (here) {
       const since = lines.since(client.project, client.id) ?? context.clock.now()
-      const line: Line = { is: 'up', server, since }
+      const line = lineOf(here, lines, server, since)
       const templates = announcements.templatesOf(here)
       // The leader takes the lines of a server that is not listed for orphaned: they are told of again once it is.
       const isListed = context.state.get('server', '', server) !== undefined
@@ -92,7 +100,19 @@ export class Clients {
     if (client.line.is !== 'up') return undefined
     const ours = client.line.server === server
     const orphaned = this.#options.leads() && !context.state.get('server', '', client.line.server)
-    return ours || orphaned ? { ...client, line: { is: 'down', since: context.clock.now() } } : undefined
+    if (!ours && !orphaned) return undefined
+    const { alone } = client.line
+    return { ...client, line: { is: 'down', since: context.clock.now(), ...(alone ? { alone } : {}) } }
+  }
+}
+
+function lineOf(line: AgentLine, lines: LineBook, server: ServerId, since: Instant): Line {
+  const isAlone = line.hello.autonomous === true && line.protocol >= autonomyProtocol
+  const isSettling = !lines.isSettled(line)
+  return {
+    ...{ is: 'up', server, since },
+    ...(isAlone || isSettling ? { alone: true } : {}),
+    ...(isSettling ? { settling: true } : {}),
   }
 }
 

@@ -1,3 +1,4 @@
+import { autonomyProtocol } from '../../core/autonomy.ts'
 import type { Clock, Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId, RunId } from '../../core/ids.ts'
 import type { Held, ToAgent, ToServer } from '../../core/link.ts'
@@ -11,6 +12,8 @@ interface Page {
   /** Runs that have been told of the hello. */
   readonly played: Set<RunId>
   readonly sent: Map<RunId, Sent>
+  /** Its agent has nothing to tell of what it did by itself. */
+  isSettled: boolean
 }
 
 /** The lines that end at this server, and what each agent is known to have and was sent. */
@@ -33,7 +36,20 @@ export class LineBook {
       held: new Map(line.hello.held.map((held) => [held.run, held])),
       played: new Set(),
       sent: new Map(),
+      isSettled: line.hello.decided !== true || line.protocol < autonomyProtocol,
     })
+  }
+
+  /** Its agent has told all that it did by itself. `false`: that was known. */
+  settled(line: AgentLine): boolean {
+    const page = this.#page(line)
+    if (!page || page.isSettled) return false
+    page.isSettled = true
+    return true
+  }
+
+  isSettled(line: AgentLine): boolean {
+    return this.#page(line)?.isSettled ?? false
   }
 
   /** `false` when a newer line has taken its place. */

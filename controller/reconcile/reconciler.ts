@@ -1,3 +1,4 @@
+import type { Decided } from '../../core/autonomy.ts'
 import type { Client } from '../../core/catalogue.ts'
 import type { Clock, Instant } from '../../core/clock.ts'
 import { unreachable } from '../../core/fault.ts'
@@ -6,6 +7,7 @@ import type {
   ClientId,
   InstanceBackupId,
   InstanceId,
+  JobId,
   ProjectId,
   RunId,
   ServerId,
@@ -23,9 +25,11 @@ import { every, scoped } from '../state/indexes.ts'
 import type { Context } from '../use-cases/context.ts'
 import { Announcements } from './announcements.ts'
 import { Clients } from './clients.ts'
+import { DecidedSlots } from './decided.ts'
 import { History } from './history.ts'
 import { InstanceWork } from './instance-work.ts'
 import { LineBook } from './line-book.ts'
+import { Plans } from './plans.ts'
 import { LookQueue } from './queue.ts'
 import { Runs } from './runs.ts'
 import { Schedules } from './schedules.ts'
@@ -52,6 +56,11 @@ type LookKind =
   | 'servers'
   /** How many agents each server holds. */
   | 'spread'
+  /** The project and client whose agent is told how to go on by itself; with a job, of that one. */
+  | 'plans'
+  | 'plan'
+  /** The project and client whose agent tells what it did by itself. */
+  | 'decided'
 
 export interface ReconcilerOptions {
   readonly context: Context
@@ -79,6 +88,8 @@ export class Reconciler implements AsyncDisposable {
   readonly #instances: InstanceWork
   readonly #history: History
   readonly #spreading: Spreading
+  readonly #plans: Plans
+  readonly #decided: DecidedSlots
   readonly #time: ServerTime
   readonly #unsubscribe: (() => void)[]
   /** The epoch in which this server leads or last led, and when that was first noticed. */
@@ -107,6 +118,14 @@ export class Reconciler implements AsyncDisposable {
     this.#clients = new Clients({ context, lines, server, leads, announcements: this.#announcements })
     this.#instances = new InstanceWork({ context, epoch })
     this.#spreading = new Spreading({ context, lines, server })
+    this.#plans = new Plans({
+      ...{ context, lines },
+      wake: (project, client, job) => this.#wakePlan(project, client, job),
+    })
+    this.#decided = new DecidedSlots({
+      ...{ context, lines, failed },
+      wake: (project, client) => this.#wake('decided', project, client),
+    })
     this.#queue = new LookQueue({ clock, atOnce: looksAtOnce, look: (key) => this.#look(key), failed })
     this.#unsubscribe = [
       context.state.onLook((look) => this.#stateChanged(look)),
@@ -145,6 +164,7 @@ export class Reconciler implements AsyncDisposable {
     const { instances = [], templates = [] } = line.hello
     this.announced(line, { instances, templates })
     this.#wakeRunsOf(line.project, line.client)
+    this.#wake('plans', line.project, line.client)
     line.send({ type: 'servers', addresses: this.#addresses() })
     for (const held of this.#options.lines.heldOf(line)) this.#settle(line, held.run, held.attempt)
   }
@@ -166,6 +186,24 @@ export class Reconciler implements AsyncDisposable {
     this.#announcements.note(line, said)
     this.#wake('client', line.project, line.client)
     this.#wake('announced', line.project, line.client)
+  }
+
+  /** An agent goes by what it was told of a job. */
+  planned(line: AgentLine, job: JobId, sequence: number): void {
+    this.#plans.acknowledged(line, job, sequence)
+  }
+
+  /** An agent tells what it did by itself. */
+  decided(line: AgentLine, decided: Decided): void {
+    this.#decided.hear(line, decided)
+  }
+
+  /** It has told all of it: its jobs' slots are the servers' again. */
+  settled(line: AgentLine, sequence: number): void {
+    line.send({ type: 'noted', sequence })
+    if (!this.#options.lines.settled(line)) return
+    this.#wake('client', line.project, line.client)
+    this.#wake('plans', line.project, line.client)
   }
 
   /** What an agent said of a run. Played in the background; its line may say the same again at any time. */
@@ -238,6 +276,9 @@ export class Reconciler implements AsyncDisposable {
           if (run.value.state.is !== 'finished') this.#wake('run', project, run.value.id)
         return
       case 'job':
+        for (const job of [before?.value, after?.value])
+          if (job?.client !== undefined) this.#wakePlan(job.project, job.client, job.id)
+        return this.#wake(kind, project, id)
       case 'session':
         return this.#wake(kind, project, id)
       case 'instance':
@@ -250,6 +291,7 @@ export class Reconciler implements AsyncDisposable {
         this.#wake('client', project, id)
         this.#wake('announced', project, id)
         if (lineOf(before?.value) !== lineOf(after?.value)) this.#wake('spread', '', '')
+        this.#clientChanged(before?.value, after?.value)
         return this.#wakeRunsOf(project as ProjectId, id as ClientId)
       case 'server':
         this.#wake('servers', '', '')
@@ -277,6 +319,22 @@ export class Reconciler implements AsyncDisposable {
     }
   }
 
+  /** Its jobs' slots may be the servers' again, or not any more. */
+  #clientChanged(before: Client | undefined, after: Client | undefined): void {
+    const client = after ?? before
+    if (!client || JSON.stringify(before?.line) === JSON.stringify(after?.line)) return
+    for (const { value } of this.#options.context.state.where(
+      'job',
+      'client',
+      scoped(client.project, client.id),
+    ))
+      if (value.plan.next !== undefined) this.#wake('job', value.project, value.id)
+  }
+
+  #wakePlan(project: ProjectId, client: ClientId, job: JobId): void {
+    if (this.#options.lines.line(project, client)) this.#wake('plan', project, `${client} ${job}`)
+  }
+
   #runChanged(before: Run | undefined, after: Run | undefined): void {
     const run = after ?? before
     if (!run) return
@@ -286,6 +344,7 @@ export class Reconciler implements AsyncDisposable {
     if (after?.state.is === 'finished' && before?.state.is !== 'finished') {
       this.#wake('job', run.project, run.job)
       this.#wake('history', run.project, run.job)
+      this.#wakePlan(run.project, run.client, run.job)
     }
     if (before?.state.is !== after?.state.is && (!after || after.state.is === 'finished'))
       this.#wakeRecordsOf(run)
@@ -347,6 +406,14 @@ export class Reconciler implements AsyncDisposable {
         return this.#tellServers()
       case 'spread':
         return this.#spreading.look()
+      case 'plans':
+        return this.#plans.lookAtClient(project, id as ClientId)
+      case 'plan': {
+        const [client, job] = id.split(' ') as [ClientId, JobId]
+        return this.#plans.lookAtJob(project, client, job)
+      }
+      case 'decided':
+        return this.#decided.look(project, id as ClientId)
       case 'sweep':
         return this.#history.sweep()
       case 'history':

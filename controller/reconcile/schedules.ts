@@ -3,6 +3,7 @@ import { isFault } from '../../core/fault.ts'
 import { slotAt, type ProjectId } from '../../core/ids.ts'
 import type { Job, Plan, Session } from '../../core/job.ts'
 import type { Epoch } from '../../core/link.ts'
+import { heldUntil } from '../plan/autonomy.ts'
 import { claimDue, notStarted, type Claim } from '../plan/claim.ts'
 import { put, unchanged, type Stored } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
@@ -47,6 +48,8 @@ export class Schedules {
       return now
     }
     if (next === undefined || next > now) return next
+    const held = heldUntil(job, clientOf(context, job), now)
+    if (held !== undefined) return held
     const claim = claimDue(job, loadOfJob(context, job), now)
     if (claim.do === 'wait') return claim.until
     if (claim.do === 'cancel') {
@@ -117,6 +120,9 @@ export class Schedules {
     }
   }
 }
+
+const clientOf = ({ state }: Context, { project, client }: Job) =>
+  client === undefined ? undefined : state.get('client', project, client)?.value
 
 type Decided = Exclude<Claim, { do: 'wait' | 'cancel' }>
 

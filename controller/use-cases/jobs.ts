@@ -281,7 +281,8 @@ export async function commitJob(
   before: Stored<Job> | undefined,
   along: { readonly puts: readonly Put[]; readonly requires: Transaction['requires'] },
 ): Promise<Stored<Job>> {
-  const job = before ? { ...decided, updatedAt: clock.now() } : decided
+  const now = clock.now()
+  const job = before ? { ...decided, updatedAt: now, changedAt: now } : decided
   const { project, id, client } = job
   if (JSON.stringify(job).length > documentMax)
     throw new Fault('too_much', `the job has more than ${documentMax} characters`)

@@ -18,10 +18,12 @@ const madeWay: Reason = {
 export function loadOfJob(context: Pick<Context, 'state'>, job: Job): Load {
   const open = new Set<string>()
   const most = policiesOf(job.firn).overlap === 'allow' ? openMost : 1
-  // Runs of a slot that is not claimed yet are not in its way: they are its own.
-  const { claimed = 0 } = job.plan
-  for (const { slot } of openRunsOf(context, job)) {
-    if ((instantOfSlot(slot) ?? 0) <= claimed) open.add(slot)
+  // Runs of a slot that is not claimed yet are not in its way: they are its own. What the agent has started by itself is, whatever
+  // the schedule was that it went by.
+  const { claimed = 0, next } = job.plan
+  for (const { slot, own } of openRunsOf(context, job)) {
+    const at = instantOfSlot(slot) ?? 0
+    if (at <= claimed || (own && at !== next)) open.add(slot)
     // A slot may be of ten thousand runs, and each of them that ends has the next slot looked at.
     if (open.size >= most) break
   }

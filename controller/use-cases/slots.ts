@@ -1,12 +1,14 @@
 import { later, type Instant } from '../../core/clock.ts'
-import type { JobId, SessionId } from '../../core/ids.ts'
+import type { ClientId, JobId, SessionId } from '../../core/ids.ts'
 import type { Job, Session } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
 import type { Skip } from '../../core/skip.ts'
+import { heldUntil, mayBeBehind } from '../plan/autonomy.ts'
 import { instantOfSlot } from '../plan/failures.ts'
 import { previewOf, type ExpectedSlot, type Span } from '../plan/preview.ts'
-import { unstarted } from '../plan/schedule.ts'
+import { triggerIn, unstarted } from '../plan/schedule.ts'
+import { latestDue, skipOf } from '../plan/slots.ts'
 import { scoped } from '../state/indexes.ts'
 import type { Caller, Context } from './context.ts'
 import { isServerRun, isServerStarted } from './job-planning.ts'
@@ -20,8 +22,14 @@ export interface Passed {
   readonly skip: Skip
 }
 
+/** Slots of which only the job's agent knows what became, told of together. */
+export interface Unknown {
+  readonly place: Place
+  readonly unknown: Omit<Skip, 'reason'>
+}
+
 /** What became of slots of a job: a run, or some that are told of together. */
-export type Happened = Passed | { readonly place: Place; readonly run: Run }
+export type Happened = Passed | Unknown | { readonly place: Place; readonly run: Run }
 
 /** What became of slots of a session: a start, or some that are told of together. */
 export type HappenedToSession = Passed | { readonly place: Place; readonly set: SetRecord }
@@ -29,11 +37,52 @@ export type HappenedToSession = Passed | { readonly place: Place; readonly set: 
 /** All that is remembered of a job's slots, in no order. Throws Fault('not_found'). */
 export function slotsOf(context: Context, caller: Caller, id: JobId): Happened[] {
   const job = existingJob(context, caller, id).value
-  const happened: Happened[] = passed(context, job, job.session === undefined)
+  const happened: Happened[] = passed(context, job, job.session === undefined).map((one) =>
+    said(context, job, one),
+  )
+  const unknown = unknownOf(context, job)
+  if (unknown) happened.push({ place: { at: unknown.to, id: `unknown.${unknown.from}` }, unknown })
   for (const { value: run } of context.state.where('run', 'job', scoped(job.project, id)))
     if (run.purpose === 'job')
       happened.push({ place: { at: instantOfSlot(run.slot) ?? run.createdAt, id: run.id }, run })
   return happened
+}
+
+/** Of slots that were passed over while the agent may have been going on by itself nobody knows whether it has started them. */
+function said(context: Context, job: Job, passed: Passed): Passed | Unknown {
+  const since = aloneSince(context, job)
+  const { reason, ...unknown } = passed.skip
+  const isOpen = reason === 'paused' || reason === 'changed'
+  return isOpen && since !== undefined && unknown.to >= since ? { place: passed.place, unknown } : passed
+}
+
+/** Slots that are due and that only the agent may decide on. */
+function unknownOf(context: Context, job: Job): Omit<Skip, 'reason'> | undefined {
+  const now = context.clock.now()
+  const { next } = job.plan
+  if (next === undefined || next > now || aloneSince(context, job) === undefined) return undefined
+  const trigger = triggerIn(job.schedule, job.firn)
+  if (trigger.is === 'continuous') return { from: next, to: now, count: 1, more: true }
+  const { reason: _, ...unknown } = skipOf(trigger, next, latestDue(trigger, next, now), 'missed')
+  return unknown
+}
+
+/** Since when the job's agent may be going on with it by itself; undefined: it is not. */
+function aloneSince(context: Context, job: Job): Instant | undefined {
+  const client = job.client && context.state.get('client', job.project, job.client)?.value
+  if (!client || heldUntil(job, client, context.clock.now()) === undefined) return undefined
+  return client.line.is === 'never' ? undefined : client.line.since
+}
+
+/** Who has not been heard of: whose agent may be going on by itself, and who may not know of a stop or a change. */
+function absent(context: Context, job: Job): Pick<Preview, 'unknownOn' | 'pendingOn'> {
+  const { client: id } = job
+  if (id === undefined) return {}
+  const client = context.state.get('client', job.project, id)?.value
+  return {
+    ...(aloneSince(context, job) === undefined ? {} : { unknownOn: id }),
+    ...(mayBeBehind(job, client, context.clock.now()) ? { pendingOn: id } : {}),
+  }
 }
 
 /** All that is remembered of a session's slots, in no order. Throws Fault('not_found'). */
@@ -63,6 +112,10 @@ export type Starter = 'schedule' | 'nobody' | 'session' | 'elsewhere'
 
 export interface Preview {
   readonly starts: Starter
+  /** The client whose agent may be going on with the job by itself: what it has decided is not known. */
+  readonly unknownOn?: ClientId
+  /** The client whose agent may not have heard yet that the job was stopped or changed. */
+  readonly pendingOn?: ClientId
   /** How long a run is expected to take, by the last ones; undefined: there were none. Milliseconds. */
   readonly runMs: number | undefined
   readonly slots: readonly ExpectedSlot[]
@@ -84,8 +137,9 @@ export function previewJob(context: Context, caller: Caller, id: JobId, span: Pr
   const job = existingJob(context, caller, id).value
   const starts = starterOf(context, job)
   const runMs = middleOf(lastRuns(context, job))
-  if (job.wanted === 'cancelled') return { starts, runMs, slots: [], more: false }
-  return preview(context, job, { starts, runMs }, span)
+  const who = absent(context, job)
+  if (job.wanted === 'cancelled') return { starts, runMs, slots: [], more: false, ...who }
+  return { ...preview(context, job, { starts, runMs }, span), ...who }
 }
 
 /** The same of a session's: `runMs` is how long a set takes. Throws as `previewJob`. */

@@ -130,7 +130,7 @@ describe('GET /v1/sessions/{id}/preview', () => {
     const w = await world()
     await session(w, { hold_off: 900 })
     const { slots, ...rest } = await expected(w)
-    expect(rest).toEqual({ starts: 'schedule', run_ms: null, more: true })
+    expect(rest).toEqual({ starts: 'schedule', run_ms: null, more: true, unknown_on: null, pending_on: null })
     expect(slots.map(shown)).toEqual([
       ['10:40', '10:40'],
       ['10:50', 'hold_off'],

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check'
 import type { Action } from '../../core/action.ts'
+import type { Decided, JobPlan, PlannedSchedule, SlotList } from '../../core/autonomy.ts'
 import { instant } from '../../core/clock.ts'
 import {
   actionId,
@@ -14,6 +15,8 @@ import {
 } from '../../core/ids.ts'
 import type { InstanceProbe } from '../../core/instance.ts'
 import { epoch, type Answer, type Order, type ToAgent, type ToServer } from '../../core/link.ts'
+import { catchUps, overlaps, type StartPolicies } from '../../core/policy.ts'
+import { skipReasons, type Skip } from '../../core/skip.ts'
 import type { ItemError, Report, StepReport, Task } from '../../core/run.ts'
 
 /*
@@ -198,6 +201,58 @@ type ByType<M extends { readonly type: string }> = {
   [T in M['type']]: Arbitrary<Extract<M, { readonly type: T }>>
 }
 
+const schedule = some<PlannedSchedule, 'claimed' | 'left'>(
+  {
+    next: at,
+    claimed: at,
+    left: count,
+    failures: count,
+    slots: fc.oneof(
+      some<Extract<SlotList, { is: 'interval' }>, 'from' | 'until'>(
+        { is: fc.constant('interval' as const), everyMs: count, from: at, until: at },
+        'from',
+        'until',
+      ),
+      some<Extract<SlotList, { is: 'continuous' }>, 'from' | 'until'>(
+        { is: fc.constant('continuous' as const), from: at, until: at },
+        'from',
+        'until',
+      ),
+      fc.record({ is: fc.constant('listed' as const), at: fc.array(at) }),
+    ),
+    policies: some<StartPolicies, 'startDeadlineMs' | 'pauseAfterFailures'>(
+      {
+        catchUp: fc.constantFrom(...catchUps),
+        catchUpMax: count,
+        overlap: fc.constantFrom(...overlaps),
+        jitterMs: count,
+        startDeadlineMs: count,
+        pauseAfterFailures: count,
+      },
+      'startDeadlineMs',
+      'pauseAfterFailures',
+    ),
+    excluded: fc.array(fc.record({ from: at, to: at })),
+  },
+  'claimed',
+  'left',
+)
+
+const aboutJob = { sequence: count, job: idText.map(jobId) }
+
+const plan: Arbitrary<JobPlan> = order.chain(({ tasks, repositories }) =>
+  fc.record({
+    ...aboutJob,
+    generation: count,
+    now: at,
+    schedule,
+    tasks: fc.constant(tasks),
+    repositories: fc.constant(repositories),
+    runMs: count,
+    ticket: text,
+  }),
+)
+
 const toAgentByType: ByType<ToAgent> = {
   welcome: fc.record({ ...type('welcome'), server: text, protocol: small, beatMs: small, silenceMs: small }),
   order: fc.record({ ...type('order'), order }),
@@ -225,6 +280,9 @@ const toAgentByType: ByType<ToAgent> = {
       limit: small,
     }),
   }),
+  plan: fc.record({ ...type('plan'), plan }),
+  unplan: fc.record({ ...type('unplan'), ...aboutJob }),
+  noted: fc.record({ ...type('noted'), sequence: count }),
   servers: fc.record({ ...type('servers'), addresses: fc.array(text) }),
   renewed: fc.record({ ...type('renewed'), certificate: text, ca: text, natsCredentials: text }),
 }
@@ -318,6 +376,20 @@ const instances = {
   templates: fc.array(fc.record({ name: key, datastore }), { maxLength: 3 }),
 }
 
+const skip = some<Skip, 'more'>(
+  { from: at, to: at, count, more: fc.constant(true as const), reason: fc.constantFrom(...skipReasons) },
+  'more',
+)
+
+const decided: Arbitrary<Decided> = fc.record({
+  ...aboutJob,
+  generation: count,
+  ticket: text,
+  upTo: at,
+  runs: fc.array(fc.record({ run, slot: at, at }), { maxLength: 3 }),
+  skips: fc.array(skip, { maxLength: 3 }),
+})
+
 const toServerByType: ByType<ToServer> = {
   hello: fc.record({ ...type('hello'), hello }),
   beat: fc.record({ ...type('beat'), sequence: count, agentSentUs: count, running: small }),
@@ -334,6 +406,9 @@ const toServerByType: ByType<ToServer> = {
   answer: fc.record({ ...type('answer'), answer }),
   renew: fc.record({ ...type('renew'), csr: text }),
   instances: fc.record({ ...type('instances'), ...instances }),
+  planned: fc.record({ ...type('planned'), ...aboutJob }),
+  decided: fc.record({ ...type('decided'), decided }),
+  settled: fc.record({ ...type('settled'), sequence: count }),
   bye: fc.record({ ...type('bye'), reason: text }),
 }
 export const toServer: Arbitrary<ToServer> = fc.oneof(...Object.values(toServerByType))

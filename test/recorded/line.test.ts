@@ -188,7 +188,7 @@ it('a server of protocol 1 has its order done by an agent of now', async () => {
   )
   const handler: ServerLineHandler = {
     hello: () => rig.desk.hello(),
-    welcomed: (name) => rig.desk.welcomed(name),
+    welcomed: (name, protocol) => rig.desk.welcomed(name, protocol),
     received: (message) => void (message.type !== 'renewed' && rig.desk.received(message)),
     lost: (why) => rig.desk.lost(why),
     running: () => rig.desk.running(),

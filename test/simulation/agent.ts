@@ -12,6 +12,7 @@ import { Probes } from '../../agent/work/probes.ts'
 import { recover } from '../../agent/work/recover.ts'
 import type { ClientId, ProjectId } from '../../core/ids.ts'
 import { memoryDatabases } from '../support/databases.ts'
+import { OwnPlans } from './checker/own-plans.ts'
 import { Children, SimulatedExec, type Habits } from './engine.ts'
 import type { Chance } from './kernel/chance.ts'
 import type { Host, Process } from './kernel/process.ts'
@@ -20,6 +21,7 @@ import { AgentLines } from './ports/lines.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const policy: Policy = { paths: [], targets: [], repositories: [], commands: 'any' }
+const autonomy = { enabled: true, graceMs: 30_000 }
 const capacity = { parallel: 2, light: 4, queue: 10, limits: {} }
 
 /** A node: its machine, its disk, and the agent on it, which may be killed and started. */
@@ -95,9 +97,12 @@ export class Agent {
   async #run(process: Process, signal: AbortSignal): Promise<void> {
     const { project, client } = this
     const { clock } = process
+    const plans = new OwnPlans(this.#world)
     const record: Recorder = (event, fields) => {
       if (event === 'bug') this.#world.bug(process.name, fields)
-      else if (this.#world.tracer) this.#world.trace(process.name, `${event} ${JSON.stringify(fields)}`)
+      plans.take(event, fields)
+      if (event !== 'bug' && this.#world.tracer)
+        this.#world.trace(process.name, `${event} ${JSON.stringify(fields)}`)
     }
     const state = stateOf(this.disk.journal())
     const journal = new FileJournal('/var/lib/firn', () => snapshotOf(state), this.disk.for(process))
@@ -137,6 +142,7 @@ export class Agent {
         asks,
         policy,
         capacity,
+        autonomy,
       },
       ...{ project, client, engineDir, realPaths },
       line: () => open.line,
@@ -155,7 +161,7 @@ export class Agent {
     })
     open.line = new AgentLines(this.#world.exchange, process, this.#world.addresses, {
       hello: () => desk.hello(),
-      welcomed: (server) => desk.welcomed(server),
+      welcomed: (server, protocol) => desk.welcomed(server, protocol),
       received: (message) => (message.type === 'renewed' ? undefined : desk.received(message)),
       lost: (why) => desk.lost(why),
       running: () => desk.running(),

@@ -35,6 +35,14 @@ export const mutants = {
       replace: 'const slot = slotAt(context.clock.now())',
     },
   ],
+  /** An agent that is alone makes the run's id of the moment at which it starts it. */
+  'now-in-the-own-run-id': [
+    {
+      file: 'agent/work/autonomy.ts',
+      find: 'const slot = slotAt(at)',
+      replace: 'const slot = slotAt(this.#now())',
+    },
+  ],
 } as const satisfies Record<string, readonly Swap[]>
 
 export type Mutant = keyof typeof mutants

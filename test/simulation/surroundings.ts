@@ -8,7 +8,7 @@ import { Timeline } from './kernel/timeline.ts'
 import { Broker, brokerHost } from './ports/feed.ts'
 import { Exchange } from './ports/lines.ts'
 import { Store } from './ports/store.ts'
-import { projectId, type ProjectId } from '../../core/ids.ts'
+import { projectId, type ProjectId, type RunId, type Slot } from '../../core/ids.ts'
 
 /** Something that must never be. */
 export class Violation extends Error {
@@ -48,6 +48,8 @@ export class Surroundings {
     defaultRepository: '/repo/{client}',
     ...{ startMs: 600_000, runMs: 1_200_000, prepareMs: 30_000, backupsPerProject: 50 },
   }
+  /** What agents decided to start by themselves. */
+  readonly own = new Map<RunId, Slot>()
   readonly #hosts = new Map<string, Host>()
 
   constructor(options: SurroundingsOptions) {

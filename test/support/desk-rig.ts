@@ -261,6 +261,7 @@ export function deskRig(options: RigOptions = {}) {
     ...{ databases, announcer },
     project: projectId('p'),
     client: clientId('node-a'),
+    autonomy: { enabled: true, graceMs: 30_000 },
     capacity: { parallel: 2, light: 4, queue: 10, limits: {}, ...options.capacity },
     stallMs: 600_000,
     runLogs: {

@@ -59,7 +59,13 @@ export class Claims {
         'counts conserve',
         `${name} has ${is.left} left and fires again at ${iso(is.next)}`,
       )
-    if (turns.step.transaction?.epoch === undefined) return this.#changed(before, after, turns)
+    if (turns.step.transaction?.epoch === undefined)
+      return before.version === after.version &&
+        is.generation === was.generation &&
+        'actions' in before &&
+        'actions' in after
+        ? this.#told(before, after, turns)
+        : this.#changed(before, after, turns)
     if (is.claimed !== was.claimed) return this.#claimed(before, after, turns)
     if (is.generation !== was.generation || is.next !== was.next || is.left !== was.left)
       this.#world.violated(
@@ -91,6 +97,31 @@ export class Claims {
     // What is due while the change is on its way may belong to either.
     for (const slot of slotsOf(before, was.next, Math.min(now - grantedMs, (is.next ?? Infinity) - 1)))
       this.#explained(after, slot, 'changed')
+  }
+
+  /** An agent has told what it did by itself: its slots are passed over, each as a run or with a reason, and counted once. */
+  #told(before: Job, after: Job, { runs }: Turns): void {
+    const [was, is] = [before.plan, after.plan]
+    const name = nameOf(after)
+    const made = runs.filter((turn) => !turn.before && turn.after?.own && turn.after.job === after.id)
+    if (after.wanted !== before.wanted) this.#world.violated('only users change schedules', name)
+    if (is.next !== undefined && is.next <= (is.claimed ?? -1))
+      this.#world.violated('next moves on', `${name}: told up to ${iso(is.claimed)}, next ${iso(is.next)}`)
+    if (
+      was.left !== undefined &&
+      is.claimed !== was.claimed &&
+      is.left !== Math.max(0, was.left - made.length)
+    )
+      this.#world.violated('counts conserve', `${name}: ${was.left}, ${made.length} told, then ${is.left}`)
+    for (const { after: run } of made)
+      if (run) this.slots.push({ of: after.id, slot: Number(run.slot.slice(3)), became: 'run by its agent' })
+    if (was.next === undefined || is.claimed === was.claimed || isContinuous(before)) return
+    for (const slot of slotsOf(before, was.next, is.claimed ?? 0))
+      if (!this.#hasRun(after, slot)) this.#explained(after, slot, 'told of')
+    this.#world.trace(
+      'store',
+      `${name}: told up to ${iso(is.claimed)}, ${made.length} runs, next ${iso(is.next)}`,
+    )
   }
 
   #claimed(before: Job | Session, after: Job | Session, turns: Turns): void {
@@ -172,6 +203,7 @@ export class Claims {
   #made(run: Run, { step }: Turns): void {
     if (!run.slot.startsWith('at:')) return
     const slot = Number(run.slot.slice(3))
+    if (run.own) return this.#madeOfOwn(run)
     const job = this.#history.jobs.get(run.job)
     const name = `run ${run.id} of job ${run.job} for ${iso(slot)}`
     if (job && (job.plan.claimed === undefined || job.plan.claimed < slot))
@@ -179,6 +211,14 @@ export class Claims {
     if (this.#promises.stopped.has(run.job))
       this.#world.violated('what was stopped does not fire', `${name}, which was acknowledged as stopped`)
     this.#notEarly(name, slot, step.by?.clock.now())
+  }
+
+  #madeOfOwn(run: Run): void {
+    if (this.#world.own.get(run.id) !== run.slot)
+      this.#world.violated(
+        'an agent tells what it has decided',
+        `run ${run.id} of ${run.job} for ${run.slot}`,
+      )
   }
 
   #notEarly(name: string, slot: number, now: number | undefined): void {

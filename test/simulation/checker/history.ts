@@ -25,6 +25,8 @@ export interface Turns {
 /** What the store has said at any time: the one truth that every server's view is late of. */
 export class StoredHistory {
   readonly jobs = new Map<string, Job>()
+  /** Whatever became of them since. */
+  readonly everStored = new Map<string, Job>()
   readonly sessions = new Map<string, Session>()
   readonly sets = new Map<string, SetRecord>()
   readonly runs = new Map<string, Run>()
@@ -42,6 +44,7 @@ export class StoredHistory {
       sets: this.#turns(this.sets, 'set', step),
       runs: this.#turns(this.runs, 'run', step),
     }
+    for (const { after } of turns.jobs) if (after) this.everStored.set(after.id, after)
     for (const { before, after } of turns.runs) {
       if (!after) continue
       this.everMade.set(after.id, after)

@@ -21,7 +21,10 @@ export class Starts {
     const others = this.#bySlot.get(name) ?? []
     this.#bySlot.set(name, [...others, execution])
     const stored = this.#history.everMade.get(run)
-    if (!stored) return this.#world.violated('nothing starts that is not stored', name)
+    const own = this.#world.own.get(run)
+    if (own !== undefined && own !== slot)
+      this.#world.violated('a run is for the slot that was due', `${name}, not for ${own}`)
+    if (!stored && own === undefined) return this.#world.violated('nothing starts that is not stored', name)
     if (others.some((other) => other.run !== run))
       this.#world.violated(
         'one run for each slot',
@@ -31,13 +34,14 @@ export class Starts {
       this.#world.violated('an attempt starts once', `${name}, attempt ${attempt}`)
     if (others.some((other) => other.until === undefined))
       this.#world.violated('attempts never overlap', `${name}, attempt ${attempt}`)
-    const triesMax = 1 + (stored.tasks[0]?.maxRetries ?? 0)
+    const { maxRetries = 0 } = stored?.tasks[0] ?? this.#history.everStored.get(job)?.actions[0] ?? {}
+    const triesMax = 1 + maxRetries
     if (others.length >= triesMax)
       this.#world.violated(
         'at most one start, and its retries',
         `${name}: ${others.length + 1} of ${triesMax}`,
       )
-    if (stored.state.is === 'finished' && stored.state.result === 'aborted')
+    if (own === undefined && stored?.state.is === 'finished' && stored.state.result === 'aborted')
       this.#world.violated('what was aborted does not start', `${name}, attempt ${attempt}`)
     this.#notEarly(name, slot)
   }

@@ -258,7 +258,7 @@ export class AgentLines implements ServerLine {
     switch (message.type) {
       case 'welcome':
         if (end) this.#open = { end, aheadMs: this.#aheadMs, protocol: message.protocol }
-        return this.#handler.welcomed(message.server)
+        return this.#handler.welcomed(message.server, message.protocol)
       case 'servers':
         return this.#addresses.replace(message.addresses, address)
       case 'drain':

@@ -307,6 +307,9 @@ export interface ToServer {
     | { $case: "ended"; value: Ended }
     | { $case: "renew"; value: Renew }
     | { $case: "instances"; value: Instances }
+    | { $case: "planned"; value: Planned }
+    | { $case: "decided"; value: Decided }
+    | { $case: "settled"; value: Settled }
     | undefined;
 }
 
@@ -322,6 +325,9 @@ export interface ToAgent {
     | { $case: "ask"; value: Ask }
     | { $case: "servers"; value: Servers }
     | { $case: "renewed"; value: Renewed }
+    | { $case: "plan"; value: Plan }
+    | { $case: "unplan"; value: Unplan }
+    | { $case: "noted"; value: Noted }
     | undefined;
 }
 
@@ -345,7 +351,13 @@ export interface Hello {
   /** How many more orders it would start at once. */
   slots: number;
   /** The databases that it looks after; absent: none. */
-  instances?: Instances | undefined;
+  instances?:
+    | Instances
+    | undefined;
+  /** It goes on with its jobs by itself when it has lost every server. */
+  autonomous: boolean;
+  /** It may have done so, and tells of it with Decided and Settled: until then no server decides on those slots. */
+  decided: boolean;
 }
 
 export interface Hello_LabelsEntry {
@@ -516,6 +528,48 @@ export interface Renew {
   csr: string;
 }
 
+/** A Plan or Unplan has been taken: from now on the agent goes by it. */
+export interface Planned {
+  sequence: number;
+  jobId: string;
+}
+
+/** What an agent did with a job's slots by itself, up to one of them. Said again until Noted comes. */
+export interface Decided {
+  /** Numbers the messages of this agent's process. */
+  sequence: number;
+  jobId: string;
+  /** Both as in the plan that it went by. */
+  generation: number;
+  ticket: string;
+  upToMs: number;
+  /** In the order of their slots, at most 40. */
+  runs: OwnRun[];
+  skips: SkippedSlots[];
+}
+
+export interface OwnRun {
+  runId: string;
+  slotMs: number;
+  /** When it was decided on, by the servers' clock as far as the agent knows it. */
+  atMs: number;
+}
+
+export interface SkippedSlots {
+  fromMs: number;
+  toMs: number;
+  count: number;
+  /** There were more than were counted. */
+  more: boolean;
+  /** A word of docs/scheduling.md. */
+  reason: string;
+}
+
+/** All that was decided has been noted. Said again until Noted comes. */
+export interface Settled {
+  sequence: number;
+}
+
 export interface Bye {
   reason: string;
 }
@@ -628,6 +682,37 @@ export interface Ask {
   limit: number;
 }
 
+/** How to go on with a job when every server is lost. Kept in memory only. */
+export interface Plan {
+  /** Grows on a line. */
+  sequence: number;
+  jobId: string;
+  generation: number;
+  /** This server's clock when it was sent. */
+  nowMs: number;
+  /** JSON of core's `PlannedSchedule` (core/autonomy.ts): instants only. */
+  scheduleJson: string;
+  /** As in Order. */
+  tasksJson: string;
+  /** Secrets inside, as in Order. */
+  repositories: RepositoryAccess[];
+  /** Stop an attempt after this long. Milliseconds. */
+  runMs: number;
+  /** Comes back in Decided; only servers can read it. */
+  ticket: string;
+}
+
+/** Forget the plan of a job. */
+export interface Unplan {
+  sequence: number;
+  jobId: string;
+}
+
+/** The Decided or Settled with that number is in etcd. */
+export interface Noted {
+  sequence: number;
+}
+
 export interface Servers {
   /**
    * host:port of the servers to go to, in no order: all that take agents. Before a Drain that is to spread agents more evenly:
@@ -685,6 +770,15 @@ export const ToServer: MessageFns<ToServer> = {
         break;
       case "instances":
         Instances.encode(message.message.value, writer.uint32(98).fork()).join();
+        break;
+      case "planned":
+        Planned.encode(message.message.value, writer.uint32(106).fork()).join();
+        break;
+      case "decided":
+        Decided.encode(message.message.value, writer.uint32(114).fork()).join();
+        break;
+      case "settled":
+        Settled.encode(message.message.value, writer.uint32(122).fork()).join();
         break;
     }
     return writer;
@@ -799,6 +893,30 @@ export const ToServer: MessageFns<ToServer> = {
             message.message = { $case: "instances", value: Instances.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.message = { $case: "planned", value: Planned.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.message = { $case: "decided", value: Decided.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.message = { $case: "settled", value: Settled.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -837,6 +955,12 @@ export const ToServer: MessageFns<ToServer> = {
         ? { $case: "renew", value: Renew.fromJSON(object.renew) }
         : isSet(object.instances)
         ? { $case: "instances", value: Instances.fromJSON(object.instances) }
+        : isSet(object.planned)
+        ? { $case: "planned", value: Planned.fromJSON(object.planned) }
+        : isSet(object.decided)
+        ? { $case: "decided", value: Decided.fromJSON(object.decided) }
+        : isSet(object.settled)
+        ? { $case: "settled", value: Settled.fromJSON(object.settled) }
         : undefined,
     };
   },
@@ -867,6 +991,12 @@ export const ToServer: MessageFns<ToServer> = {
       obj.renew = Renew.toJSON(message.message.value);
     } else if (message.message?.$case === "instances") {
       obj.instances = Instances.toJSON(message.message.value);
+    } else if (message.message?.$case === "planned") {
+      obj.planned = Planned.toJSON(message.message.value);
+    } else if (message.message?.$case === "decided") {
+      obj.decided = Decided.toJSON(message.message.value);
+    } else if (message.message?.$case === "settled") {
+      obj.settled = Settled.toJSON(message.message.value);
     }
     return obj;
   },
@@ -949,6 +1079,24 @@ export const ToServer: MessageFns<ToServer> = {
         }
         break;
       }
+      case "planned": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "planned", value: Planned.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "decided": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "decided", value: Decided.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "settled": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "settled", value: Settled.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -990,6 +1138,15 @@ export const ToAgent: MessageFns<ToAgent> = {
         break;
       case "renewed":
         Renewed.encode(message.message.value, writer.uint32(82).fork()).join();
+        break;
+      case "plan":
+        Plan.encode(message.message.value, writer.uint32(90).fork()).join();
+        break;
+      case "unplan":
+        Unplan.encode(message.message.value, writer.uint32(98).fork()).join();
+        break;
+      case "noted":
+        Noted.encode(message.message.value, writer.uint32(106).fork()).join();
         break;
     }
     return writer;
@@ -1088,6 +1245,30 @@ export const ToAgent: MessageFns<ToAgent> = {
             message.message = { $case: "renewed", value: Renewed.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.message = { $case: "plan", value: Plan.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.message = { $case: "unplan", value: Unplan.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.message = { $case: "noted", value: Noted.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1122,6 +1303,12 @@ export const ToAgent: MessageFns<ToAgent> = {
         ? { $case: "servers", value: Servers.fromJSON(object.servers) }
         : isSet(object.renewed)
         ? { $case: "renewed", value: Renewed.fromJSON(object.renewed) }
+        : isSet(object.plan)
+        ? { $case: "plan", value: Plan.fromJSON(object.plan) }
+        : isSet(object.unplan)
+        ? { $case: "unplan", value: Unplan.fromJSON(object.unplan) }
+        : isSet(object.noted)
+        ? { $case: "noted", value: Noted.fromJSON(object.noted) }
         : undefined,
     };
   },
@@ -1148,6 +1335,12 @@ export const ToAgent: MessageFns<ToAgent> = {
       obj.servers = Servers.toJSON(message.message.value);
     } else if (message.message?.$case === "renewed") {
       obj.renewed = Renewed.toJSON(message.message.value);
+    } else if (message.message?.$case === "plan") {
+      obj.plan = Plan.toJSON(message.message.value);
+    } else if (message.message?.$case === "unplan") {
+      obj.unplan = Unplan.toJSON(message.message.value);
+    } else if (message.message?.$case === "noted") {
+      obj.noted = Noted.toJSON(message.message.value);
     }
     return obj;
   },
@@ -1218,6 +1411,24 @@ export const ToAgent: MessageFns<ToAgent> = {
         }
         break;
       }
+      case "plan": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "plan", value: Plan.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "unplan": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "unplan", value: Unplan.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "noted": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "noted", value: Noted.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1238,6 +1449,8 @@ function createBaseHello(): Hello {
     held: [],
     slots: 0,
     instances: undefined,
+    autonomous: false,
+    decided: false,
   };
 }
 
@@ -1281,6 +1494,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.instances !== undefined) {
       Instances.encode(message.instances, writer.uint32(106).fork()).join();
+    }
+    if (message.autonomous !== false) {
+      writer.uint32(112).bool(message.autonomous);
+    }
+    if (message.decided !== false) {
+      writer.uint32(120).bool(message.decided);
     }
     return writer;
   },
@@ -1405,6 +1624,22 @@ export const Hello: MessageFns<Hello> = {
             message.instances = Instances.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.autonomous = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.decided = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1465,6 +1700,8 @@ export const Hello: MessageFns<Hello> = {
         : [],
       slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
       instances: isSet(object.instances) ? Instances.fromJSON(object.instances) : undefined,
+      autonomous: isSet(object.autonomous) ? globalThis.Boolean(object.autonomous) : false,
+      decided: isSet(object.decided) ? globalThis.Boolean(object.decided) : false,
     };
   },
 
@@ -1515,6 +1752,12 @@ export const Hello: MessageFns<Hello> = {
     if (message.instances !== undefined) {
       obj.instances = Instances.toJSON(message.instances);
     }
+    if (message.autonomous !== false) {
+      obj.autonomous = message.autonomous;
+    }
+    if (message.decided !== false) {
+      obj.decided = message.decided;
+    }
     return obj;
   },
 
@@ -1546,6 +1789,8 @@ export const Hello: MessageFns<Hello> = {
     message.instances = (object.instances !== undefined && object.instances !== null)
       ? Instances.fromPartial(object.instances)
       : undefined;
+    message.autonomous = object.autonomous ?? false;
+    message.decided = object.decided ?? false;
     return message;
   },
 };
@@ -3753,6 +3998,591 @@ export const Renew: MessageFns<Renew> = {
   },
 };
 
+function createBasePlanned(): Planned {
+  return { sequence: 0, jobId: "" };
+}
+
+export const Planned: MessageFns<Planned> = {
+  encode(message: Planned, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).uint64(message.sequence);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(18).string(message.jobId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Planned {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanned();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Planned {
+    return {
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      jobId: isSet(object.jobId)
+        ? globalThis.String(object.jobId)
+        : isSet(object.job_id)
+        ? globalThis.String(object.job_id)
+        : "",
+    };
+  },
+
+  toJSON(message: Planned): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.jobId !== "") {
+      obj.jobId = message.jobId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Planned>, I>>(base?: I): Planned {
+    return Planned.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Planned>, I>>(object: I): Planned {
+    const message = createBasePlanned();
+    message.sequence = object.sequence ?? 0;
+    message.jobId = object.jobId ?? "";
+    return message;
+  },
+};
+
+function createBaseDecided(): Decided {
+  return { sequence: 0, jobId: "", generation: 0, ticket: "", upToMs: 0, runs: [], skips: [] };
+}
+
+export const Decided: MessageFns<Decided> = {
+  encode(message: Decided, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).uint64(message.sequence);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(18).string(message.jobId);
+    }
+    if (message.generation !== 0) {
+      writer.uint32(24).uint64(message.generation);
+    }
+    if (message.ticket !== "") {
+      writer.uint32(34).string(message.ticket);
+    }
+    if (message.upToMs !== 0) {
+      writer.uint32(40).uint64(message.upToMs);
+    }
+    for (const v of message.runs) {
+      OwnRun.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.skips) {
+      SkippedSlots.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Decided {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDecided();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.generation = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ticket = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.upToMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.runs.push(OwnRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.skips.push(SkippedSlots.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Decided {
+    return {
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      jobId: isSet(object.jobId)
+        ? globalThis.String(object.jobId)
+        : isSet(object.job_id)
+        ? globalThis.String(object.job_id)
+        : "",
+      generation: isSet(object.generation) ? globalThis.Number(object.generation) : 0,
+      ticket: isSet(object.ticket) ? globalThis.String(object.ticket) : "",
+      upToMs: isSet(object.upToMs)
+        ? globalThis.Number(object.upToMs)
+        : isSet(object.up_to_ms)
+        ? globalThis.Number(object.up_to_ms)
+        : 0,
+      runs: globalThis.Array.isArray(object?.runs)
+        ? object.runs.map((e: any) => OwnRun.fromJSON(e))
+        : [],
+      skips: globalThis.Array.isArray(object?.skips) ? object.skips.map((e: any) => SkippedSlots.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: Decided): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.jobId !== "") {
+      obj.jobId = message.jobId;
+    }
+    if (message.generation !== 0) {
+      obj.generation = Math.round(message.generation);
+    }
+    if (message.ticket !== "") {
+      obj.ticket = message.ticket;
+    }
+    if (message.upToMs !== 0) {
+      obj.upToMs = Math.round(message.upToMs);
+    }
+    if (message.runs?.length) {
+      obj.runs = message.runs.map((e) => OwnRun.toJSON(e));
+    }
+    if (message.skips?.length) {
+      obj.skips = message.skips.map((e) => SkippedSlots.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Decided>, I>>(base?: I): Decided {
+    return Decided.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Decided>, I>>(object: I): Decided {
+    const message = createBaseDecided();
+    message.sequence = object.sequence ?? 0;
+    message.jobId = object.jobId ?? "";
+    message.generation = object.generation ?? 0;
+    message.ticket = object.ticket ?? "";
+    message.upToMs = object.upToMs ?? 0;
+    message.runs = object.runs?.map((e) => OwnRun.fromPartial(e)) || [];
+    message.skips = object.skips?.map((e) => SkippedSlots.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOwnRun(): OwnRun {
+  return { runId: "", slotMs: 0, atMs: 0 };
+}
+
+export const OwnRun: MessageFns<OwnRun> = {
+  encode(message: OwnRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.slotMs !== 0) {
+      writer.uint32(16).uint64(message.slotMs);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(24).uint64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OwnRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwnRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.slotMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OwnRun {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      slotMs: isSet(object.slotMs)
+        ? globalThis.Number(object.slotMs)
+        : isSet(object.slot_ms)
+        ? globalThis.Number(object.slot_ms)
+        : 0,
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: OwnRun): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.slotMs !== 0) {
+      obj.slotMs = Math.round(message.slotMs);
+    }
+    if (message.atMs !== 0) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OwnRun>, I>>(base?: I): OwnRun {
+    return OwnRun.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OwnRun>, I>>(object: I): OwnRun {
+    const message = createBaseOwnRun();
+    message.runId = object.runId ?? "";
+    message.slotMs = object.slotMs ?? 0;
+    message.atMs = object.atMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseSkippedSlots(): SkippedSlots {
+  return { fromMs: 0, toMs: 0, count: 0, more: false, reason: "" };
+}
+
+export const SkippedSlots: MessageFns<SkippedSlots> = {
+  encode(message: SkippedSlots, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromMs !== 0) {
+      writer.uint32(8).uint64(message.fromMs);
+    }
+    if (message.toMs !== 0) {
+      writer.uint32(16).uint64(message.toMs);
+    }
+    if (message.count !== 0) {
+      writer.uint32(24).uint64(message.count);
+    }
+    if (message.more !== false) {
+      writer.uint32(32).bool(message.more);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SkippedSlots {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSkippedSlots();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fromMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.toMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.count = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SkippedSlots {
+    return {
+      fromMs: isSet(object.fromMs)
+        ? globalThis.Number(object.fromMs)
+        : isSet(object.from_ms)
+        ? globalThis.Number(object.from_ms)
+        : 0,
+      toMs: isSet(object.toMs)
+        ? globalThis.Number(object.toMs)
+        : isSet(object.to_ms)
+        ? globalThis.Number(object.to_ms)
+        : 0,
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      more: isSet(object.more) ? globalThis.Boolean(object.more) : false,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: SkippedSlots): unknown {
+    const obj: any = {};
+    if (message.fromMs !== 0) {
+      obj.fromMs = Math.round(message.fromMs);
+    }
+    if (message.toMs !== 0) {
+      obj.toMs = Math.round(message.toMs);
+    }
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    if (message.more !== false) {
+      obj.more = message.more;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SkippedSlots>, I>>(base?: I): SkippedSlots {
+    return SkippedSlots.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SkippedSlots>, I>>(object: I): SkippedSlots {
+    const message = createBaseSkippedSlots();
+    message.fromMs = object.fromMs ?? 0;
+    message.toMs = object.toMs ?? 0;
+    message.count = object.count ?? 0;
+    message.more = object.more ?? false;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseSettled(): Settled {
+  return { sequence: 0 };
+}
+
+export const Settled: MessageFns<Settled> = {
+  encode(message: Settled, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).uint64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Settled {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettled();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Settled {
+    return { sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0 };
+  },
+
+  toJSON(message: Settled): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Settled>, I>>(base?: I): Settled {
+    return Settled.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Settled>, I>>(object: I): Settled {
+    const message = createBaseSettled();
+    message.sequence = object.sequence ?? 0;
+    return message;
+  },
+};
+
 function createBaseBye(): Bye {
   return { reason: "" };
 }
@@ -5168,6 +5998,391 @@ export const Ask: MessageFns<Ask> = {
     message.engineRef = object.engineRef ?? "";
     message.path = object.path ?? Buffer.alloc(0);
     message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBasePlan(): Plan {
+  return {
+    sequence: 0,
+    jobId: "",
+    generation: 0,
+    nowMs: 0,
+    scheduleJson: "",
+    tasksJson: "",
+    repositories: [],
+    runMs: 0,
+    ticket: "",
+  };
+}
+
+export const Plan: MessageFns<Plan> = {
+  encode(message: Plan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).uint64(message.sequence);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(18).string(message.jobId);
+    }
+    if (message.generation !== 0) {
+      writer.uint32(24).uint64(message.generation);
+    }
+    if (message.nowMs !== 0) {
+      writer.uint32(32).uint64(message.nowMs);
+    }
+    if (message.scheduleJson !== "") {
+      writer.uint32(42).string(message.scheduleJson);
+    }
+    if (message.tasksJson !== "") {
+      writer.uint32(50).string(message.tasksJson);
+    }
+    for (const v of message.repositories) {
+      RepositoryAccess.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.runMs !== 0) {
+      writer.uint32(64).uint64(message.runMs);
+    }
+    if (message.ticket !== "") {
+      writer.uint32(74).string(message.ticket);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Plan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.generation = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.nowMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.scheduleJson = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.tasksJson = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.repositories.push(RepositoryAccess.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.runMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.ticket = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Plan {
+    return {
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      jobId: isSet(object.jobId)
+        ? globalThis.String(object.jobId)
+        : isSet(object.job_id)
+        ? globalThis.String(object.job_id)
+        : "",
+      generation: isSet(object.generation) ? globalThis.Number(object.generation) : 0,
+      nowMs: isSet(object.nowMs)
+        ? globalThis.Number(object.nowMs)
+        : isSet(object.now_ms)
+        ? globalThis.Number(object.now_ms)
+        : 0,
+      scheduleJson: isSet(object.scheduleJson)
+        ? globalThis.String(object.scheduleJson)
+        : isSet(object.schedule_json)
+        ? globalThis.String(object.schedule_json)
+        : "",
+      tasksJson: isSet(object.tasksJson)
+        ? globalThis.String(object.tasksJson)
+        : isSet(object.tasks_json)
+        ? globalThis.String(object.tasks_json)
+        : "",
+      repositories: globalThis.Array.isArray(object?.repositories)
+        ? object.repositories.map((e: any) => RepositoryAccess.fromJSON(e))
+        : [],
+      runMs: isSet(object.runMs)
+        ? globalThis.Number(object.runMs)
+        : isSet(object.run_ms)
+        ? globalThis.Number(object.run_ms)
+        : 0,
+      ticket: isSet(object.ticket) ? globalThis.String(object.ticket) : "",
+    };
+  },
+
+  toJSON(message: Plan): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.jobId !== "") {
+      obj.jobId = message.jobId;
+    }
+    if (message.generation !== 0) {
+      obj.generation = Math.round(message.generation);
+    }
+    if (message.nowMs !== 0) {
+      obj.nowMs = Math.round(message.nowMs);
+    }
+    if (message.scheduleJson !== "") {
+      obj.scheduleJson = message.scheduleJson;
+    }
+    if (message.tasksJson !== "") {
+      obj.tasksJson = message.tasksJson;
+    }
+    if (message.repositories?.length) {
+      obj.repositories = message.repositories.map((e) => RepositoryAccess.toJSON(e));
+    }
+    if (message.runMs !== 0) {
+      obj.runMs = Math.round(message.runMs);
+    }
+    if (message.ticket !== "") {
+      obj.ticket = message.ticket;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Plan>, I>>(base?: I): Plan {
+    return Plan.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Plan>, I>>(object: I): Plan {
+    const message = createBasePlan();
+    message.sequence = object.sequence ?? 0;
+    message.jobId = object.jobId ?? "";
+    message.generation = object.generation ?? 0;
+    message.nowMs = object.nowMs ?? 0;
+    message.scheduleJson = object.scheduleJson ?? "";
+    message.tasksJson = object.tasksJson ?? "";
+    message.repositories = object.repositories?.map((e) => RepositoryAccess.fromPartial(e)) || [];
+    message.runMs = object.runMs ?? 0;
+    message.ticket = object.ticket ?? "";
+    return message;
+  },
+};
+
+function createBaseUnplan(): Unplan {
+  return { sequence: 0, jobId: "" };
+}
+
+export const Unplan: MessageFns<Unplan> = {
+  encode(message: Unplan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).uint64(message.sequence);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(18).string(message.jobId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Unplan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnplan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Unplan {
+    return {
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      jobId: isSet(object.jobId)
+        ? globalThis.String(object.jobId)
+        : isSet(object.job_id)
+        ? globalThis.String(object.job_id)
+        : "",
+    };
+  },
+
+  toJSON(message: Unplan): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.jobId !== "") {
+      obj.jobId = message.jobId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Unplan>, I>>(base?: I): Unplan {
+    return Unplan.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Unplan>, I>>(object: I): Unplan {
+    const message = createBaseUnplan();
+    message.sequence = object.sequence ?? 0;
+    message.jobId = object.jobId ?? "";
+    return message;
+  },
+};
+
+function createBaseNoted(): Noted {
+  return { sequence: 0 };
+}
+
+export const Noted: MessageFns<Noted> = {
+  encode(message: Noted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).uint64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Noted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Noted {
+    return { sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0 };
+  },
+
+  toJSON(message: Noted): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Noted>, I>>(base?: I): Noted {
+    return Noted.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Noted>, I>>(object: I): Noted {
+    const message = createBaseNoted();
+    message.sequence = object.sequence ?? 0;
     return message;
   },
 };
