@@ -43,17 +43,35 @@ export function operation<
       ...(query ? { query } : {}),
       ...(body ? { body } : {}),
     },
-    answer: (ask) =>
-      answer(ask, {
-        get query() {
-          return (query ? checked(query, ask.http.req.query() as Json, '') : undefined) as Checked<Q>
-        },
-        body: async () => {
-          const sent = await ask.body()
-          const document = sent === undefined ? {} : sent
-          return (body ? checked(body, document, 'body') : undefined) as Checked<B>
-        },
-      }),
+    answer: (ask) => answer(ask, new Sent<Checked<Q>, Checked<B>>(ask, query, body)),
+  }
+}
+
+/**
+ * Checks the parts of one request. A class, for its getter: each object literal with one has a hidden class of its own, which
+ * keeps the whole request in memory until the next full collection.
+ */
+class Sent<Query, Body> implements Input<Query, Body> {
+  readonly #ask: Ask
+  readonly #query: z.ZodObject | undefined
+  readonly #body: z.ZodType | undefined
+
+  constructor(ask: Ask, query: z.ZodObject | undefined, body: z.ZodType | undefined) {
+    this.#ask = ask
+    this.#query = query
+    this.#body = body
+  }
+
+  get query(): Query {
+    const schema = this.#query
+    return (schema ? checked(schema, this.#ask.http.req.query() as Json, '') : undefined) as Query
+  }
+
+  // A field, for routes take it out of its object.
+  readonly body = async (): Promise<Body> => {
+    const sent = await this.#ask.body()
+    const document = sent === undefined ? {} : sent
+    return (this.#body ? checked(this.#body, document, 'body') : undefined) as Body
   }
 }
 
