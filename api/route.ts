@@ -105,7 +105,12 @@ export class Ask {
   }
 
   json(value: unknown, status = 200, headers?: Readonly<Record<string, string>>): Response {
-    return new Response(JSON.stringify(value), {
+    return this.jsonText(JSON.stringify(value), status, headers)
+  }
+
+  /** What is JSON already. */
+  jsonText(text: string, status = 200, headers?: Readonly<Record<string, string>>): Response {
+    return new Response(text, {
       status,
       headers: { 'content-type': 'application/json', ...this.headers(), ...headers },
     })

@@ -17,7 +17,7 @@ import type { Ask, Route } from '../route.ts'
 import { shownJob } from './answers.ts'
 import { changed, sentDocument, spelling } from './forms.ts'
 import { jobChangeForm, jobForm, readJob } from './job-document.ts'
-import { jobView, oneJobView } from './job-view.ts'
+import { jobView } from './job-view.ts'
 import { jobsFor } from './job-search.ts'
 import { answerList, listOf, listSpec, pageQuery } from './listing.ts'
 import type { Search } from './search.ts'
@@ -49,7 +49,7 @@ function listJobsRoute(group: Group): Route {
     answer: (ask, input) => {
       const seen = seenBy(ask)
       const show = (job: Job) => jobView(seen, job, version)
-      const textOf = (job: Job) => ask.served.jobTexts.textOf(seen, job, version)
+      const textOf = (job: Job) => ask.served.jobTexts.textOf(seen, job, version, 'listed')
       const isEverywhere = version === 'v2' && ask.query('all_projects') !== undefined && isAllProjects(ask)
       const documents = isEverywhere
         ? () => ({ items: ofAllProjects(ask), skipped: 0, isFound: () => undefined })
@@ -80,7 +80,8 @@ function showJobRoute(group: Group): Route {
     ...{ ...looks, path: one(group), answers: { 200: shownJob } },
     answer: (ask) => {
       const stored = jobOf(ask, version)
-      return ask.json(oneJobView(seenBy(ask), stored.value, version), 200, etagHeader(stored))
+      const text = ask.served.jobTexts.textOf(seenBy(ask), stored.value, version, 'alone')
+      return ask.jsonText(text, 200, etagHeader(stored))
     },
   })
 }

@@ -88,10 +88,7 @@ interface Wanted {
 
 function page<T>(ask: Ask, plural: string, listed: Listed<T>, wanted: Wanted): Response | Promise<Response> {
   const collected = new Page(listed, wanted)
-  const answer = (): Response =>
-    new Response(`{"${plural}":[${collected.texts.join(',')}]}`, {
-      headers: { 'content-type': 'application/json', ...ask.headers() },
-    })
+  const answer = (): Response => ask.jsonText(`{"${plural}":[${collected.texts.join(',')}]}`)
   const going = inTurns((isOver) => collected.goOn(isOver), patience(ask))
   return going ? going.then(answer) : answer()
 }

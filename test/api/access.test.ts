@@ -43,6 +43,7 @@ describe('who asks', () => {
     pass(61_000)
     expect((await ask('GET', '/v1/whoami', undefined, token)).status).toBe(401)
     const other = (await ask('POST', '/v1/tokens', { user_id: 'u-eve', role: 'viewer' })).json
+    expect((await ask('GET', '/v1/whoami', undefined, other.token)).status).toBe(200)
     expect((await ask('DELETE', `/v1/tokens/${other.token_id}`)).status).toBe(204)
     expect((await ask('GET', '/v1/whoami', undefined, other.token)).status).toBe(401)
     expect((await ask('DELETE', `/v1/tokens/${token_id}`)).status).toBe(204)

@@ -271,4 +271,25 @@ describe('an action that its node cannot do', () => {
     expect((await api.ask('GET', '/v1/jobs/j')).json.job_actions).toEqual(shown.job_actions)
     expect((await api.ask('GET', '/v1/jobs')).json.jobs[0].job_actions[0]).not.toHaveProperty('problem')
   })
+
+  it('is said anew as soon as the node has what it lacked, or has it no more', async () => {
+    const api = await startApi()
+    const enrolled = await api.enrolled('n1')
+    const announce = (tar: ReturnType<typeof engine>) => {
+      const agent = { version: '1', os: 'linux', hostname: 'n1', incarnation: 'i', engines: [tar] }
+      return api.context.state.commit({
+        requires: [],
+        puts: [put('client', 'p1', enrolled.id, { ...enrolled, agent })],
+      })
+    }
+    const problem = async () => (await api.ask('GET', '/v1/jobs/j')).json.job_actions[0].problem
+    const freezer_action = { backup_name: 'etc', path_to_backup: '/etc', engine_name: 'tar' }
+    await announce(engine('tar', false, 'no tar'))
+    await api.ask('POST', '/v1/jobs/j', { client_id: 'n1', job_actions: [{ freezer_action }] })
+    expect(await problem()).toBe('n1 cannot use the engine tar: no tar')
+    await announce(engine('tar', true))
+    expect(await problem()).toBeUndefined()
+    await announce(engine('tar', false, 'gone'))
+    expect(await problem()).toBe('n1 cannot use the engine tar: gone')
+  })
 })
