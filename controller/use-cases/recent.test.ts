@@ -10,7 +10,8 @@ import { Recent, comparePlaces, placeOf } from './recent.ts'
 
 const run = (id: string, createdAt: number, more: object = {}): Run =>
   ({
-    ...{ id, project: 'p', job: 'j', client: 'c', purpose: 'job', createdAt: instant(createdAt) },
+    ...{ id, project: 'p', job: 'j', client: 'c', purpose: 'job', tasks: [], steps: [] },
+    createdAt: instant(createdAt),
     state: { is: 'finished', result: 'success', at: instant(createdAt) },
     ...more,
   }) as unknown as Run
