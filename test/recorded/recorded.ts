@@ -42,9 +42,9 @@ export function countsOf(recording: Recorded): Map<Kind, number> {
   return counts
 }
 
-/** A clock that goes on from when it was recorded. */
-export function clockOf({ at }: Recorded): Clock {
-  const behind = Date.now() - at
+/** A clock that goes on from when it was recorded, or from `laterMs` after that. */
+export function clockOf({ at }: Recorded, laterMs = 0): Clock {
+  const behind = Date.now() - at - laterMs
   return { ...realClock, now: () => instant(Date.now() - behind) }
 }
 

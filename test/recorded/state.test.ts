@@ -13,7 +13,15 @@ import { State } from '../../controller/state/state.ts'
 import type { Context } from '../../controller/use-cases/context.ts'
 import { accessOf } from '../../controller/use-cases/repositories.ts'
 import { systemClock } from '../../core/clock-system.ts'
-import { clientId, projectId, type RunId, type ServerId } from '../../core/ids.ts'
+import {
+  clientId,
+  projectId,
+  runIdOf,
+  slotAt,
+  type JobId,
+  type RunId,
+  type ServerId,
+} from '../../core/ids.ts'
 import type { Run } from '../../core/run.ts'
 import { startApi } from '../api/harness.ts'
 import { eventually } from '../support/eventually.ts'
@@ -61,9 +69,9 @@ const stores = {
   },
 }
 
-/** A server of this release over what was recorded, at the time at which that was. */
-async function serverOn({ backend, leadership }: Store) {
-  const clock = clockOf(old)
+/** A server of this release over what was recorded, at the time at which that was, or later. */
+async function serverOn({ backend, leadership }: Store, laterMs = 0) {
+  const clock = clockOf(old, laterMs)
   const unreadable: unknown[] = []
   const failures: string[] = []
   const state = new State(backend, clock, (ref, why) => unreadable.push({ ...ref, ...why }))
@@ -107,7 +115,33 @@ describe.each(Object.entries(stores))('the state of the first format, in %s,', (
     expect(body).toContain('/srv/shared')
   })
 
-  it('goes on: what is due starts, what runs ends, what was cancelled stops, members start together', async () => {
+  it('is planned: a slot that falls due starts, and the next one is in its place', async () => {
+    await using store = await open()
+    const hourMs = 3_600_000
+    const { state, failures, plan } = await serverOn(store, hourMs + 1_000)
+    await using _state = state
+    const slot = state.get('job', project, 'hourly')!.value.plan.next!
+    await using reconciler = plan()
+    reconciler.wakeAll()
+    const agent = await agentOf('node-1')
+    agent.connect(reconciler)
+    const run = runIdOf(project, 'hourly' as JobId, node1, slotAt(slot))
+    await eventually(
+      async () => {
+        agent.finish()
+        await agent.publish(reconciler)
+        return state.get('run', project, run)?.value.state.is === 'finished'
+      },
+      { withinMs: 60_000 },
+    )
+    expect(state.get('job', project, 'hourly')?.value.plan).toMatchObject({
+      claimed: slot,
+      next: slot + hourMs,
+    })
+    expect(failures).toEqual([])
+  })
+
+  it('goes on: what runs ends, what was cancelled stops, members start together', async () => {
     await using store = await open()
     const { state, failures, plan } = await serverOn(store)
     await using _state = state
