@@ -13,6 +13,7 @@ import { kinds } from '../controller/ports/backend.ts'
 import { datastores } from '../core/datastores.ts'
 import { memoryDatabases } from './support/databases.ts'
 import { skipReasons } from '../core/skip.ts'
+import { faultNames } from './campaign/rounds.ts'
 
 const root = path.join(import.meta.dirname, '..')
 const read = (name: string): string => readFileSync(path.join(root, name), 'utf8')
@@ -175,6 +176,19 @@ it('docs/scheduling.md tells every reason for a skipped slot, and every policy',
   const others = new Set(['autostart', 'client_selector', 'missing', 'pattern'])
   const policies = Object.keys({ ...jobExtensions.shape, ...sessionExtensions.shape })
   for (const policy of policies.filter((key) => !others.has(key))) expect(told).toContain(policy)
+})
+
+it('docs/campaign.md tells every fault, and no other', () => {
+  const table = read('docs/campaign.md').split(/^## /m)[1] ?? ''
+  expect(firstColumn(table, /./)).toEqual([...faultNames])
+})
+
+it.each(['docs', 'docs/decisions'])('%s/README.md lists every page of its folder', (folder) => {
+  const listed = read(`${folder}/README.md`)
+  const inFolder = readdirSync(path.join(root, folder)).filter(
+    (name) => name.endsWith('.md') && name !== 'README.md',
+  )
+  expect(inFolder.filter((name) => !listed.includes(`](${name})`))).toEqual([])
 })
 
 it('docs/api.md tells every route of our own', () => {

@@ -29,8 +29,11 @@ export type Formats = Readonly<Record<Kind, Format>>
 
 const first: Format = { steps: [], writes: 1 }
 
-/** This release's: every kind is in its first format. */
-export const formats: Formats = Object.fromEntries(kinds.map((kind) => [kind, first])) as Formats
+/** Every kind in its first format. */
+export const firstFormats: Formats = Object.fromEntries(kinds.map((kind) => [kind, first])) as Formats
+
+/** This release's. A kind that has got another format is named beside the first ones: `job: { steps: [renamed], writes: 1 }`. */
+export const formats: Formats = { ...firstFormats }
 
 /** The newest format that is read. */
 export const newestOf = ({ steps }: Format): number => steps.length + 1

@@ -12,8 +12,8 @@ type WordOf<T> = T extends string
 type Shape<T> = { readonly [F in keyof T]?: WordOf<T[F]> }
 
 /**
- * What every document of a kind has had from its first format on, as far as others look at it without asking. Only servers
- * write documents; this tells one that was damaged, or written by hand, before anybody stumbles over it.
+ * What every document of a kind has, once it is in the newest format, as far as others look at it without asking: a field
+ * that came later without a format is not here. Only servers write documents; this tells one that was damaged, or written by hand, before anybody stumbles over it.
  */
 const shapes: { readonly [K in Kind]: Shape<Documents[K]> } = {
   job: { id: 'text', project: 'text', schedule: 'object', actions: 'list', plan: 'object' },

@@ -3,7 +3,7 @@
 import { expect, it, vi } from 'vitest'
 import { tempDir } from '../support/temp.ts'
 import { campaign } from './campaign.ts'
-import { chanceOf, type Round } from './faults.ts'
+import { chanceOf, type Round } from './rounds.ts'
 import { textOfSummary, summaryOf } from './summary.ts'
 
 // Several starts of servers on a busy machine; each wait inside has its own bound.

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { campaign } from './campaign.ts'
-import { chanceOf, faultNames, rounds, type FaultName } from './faults.ts'
+import { chanceOf, faultNames, rounds, type FaultName } from './rounds.ts'
 import { isWrong, summaryOf, textOfSummary } from './summary.ts'
 import { noClocks, noFailingFsync, noSmallDisks } from './tools.ts'
 

@@ -69,7 +69,7 @@ async function makeRepository(ask: Asking): Promise<Attempted<string>> {
     await underWay
     return openRepository(ask, { init: false })
   }
-  const made = initialised(ask)
+  const made = initialized(ask)
   making.set(location, made)
   try {
     return await made
@@ -78,7 +78,7 @@ async function makeRepository(ask: Asking): Promise<Attempted<string>> {
   }
 }
 
-async function initialised(ask: Asking): Promise<Attempted<string>> {
+async function initialized(ask: Asking): Promise<Attempted<string>> {
   // Another one may have finished between the look and the turn.
   const before = await repositoryId(ask)
   if (before.ok || before.failure.code !== 'no_repository') return before
