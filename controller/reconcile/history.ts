@@ -56,7 +56,7 @@ export class History {
     if (epoch() !== undefined) {
       const forgotten: Ref[] = []
       for (const { value } of state.all('run'))
-        if (isForgotten(value, now) && !state.get('job', value.project, value.job) && !this.#isNeeded(value))
+        if (isForgotten(value, now) && this.#isOrphan(value) && !this.#isNeeded(value))
           forgotten.push(refOf(value))
       for (const { value } of state.all('answer'))
         if (isAnswerForgotten(value, now)) forgotten.push(ref('answer', value.project, value.id))
@@ -65,8 +65,16 @@ export class History {
     return later(now, sweepEveryMs)
   }
 
-  async #drop(refs: readonly Ref[]): Promise<void> {
+  /** A job that is stored and cannot be read is not gone. */
+  #isOrphan({ project, job }: Run): boolean {
+    const { state } = this.#options.context
+    return !state.get('job', project, job) && !state.unreadable('job', project, job)
+  }
+
+  async #drop(all: readonly Ref[]): Promise<void> {
     const { context, epoch } = this.#options
+    // One that has become unreadable since would keep the others of its lot.
+    const refs = all.filter(({ kind, project, id }) => !context.state.unreadable(kind, project, id))
     for (let from = 0; from < refs.length; from += atOnce) {
       const leads = epoch()
       if (leads === undefined) return

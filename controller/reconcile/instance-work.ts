@@ -14,6 +14,7 @@ import {
   settleBackup,
   settleRemoval,
   settleRestore,
+  type Settlement,
 } from '../plan/instance-backups.ts'
 import { put, ref, unchanged, type Stored, type Transaction } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
@@ -81,8 +82,15 @@ export class InstanceWork {
     await settle(true)
   }
 
-  #run(project: ProjectId, id: Run['id'] | undefined): Run | undefined {
-    return id && this.#options.context.state.get('run', project, id)?.value
+  /** What follows from a run. One that is stored and cannot be read is not gone: it is waited for. */
+  #by<T>(
+    project: ProjectId,
+    id: Run['id'] | undefined,
+    settle: (run: Run | undefined) => Settlement<T>,
+  ): Settlement<T> {
+    const { state } = this.#options.context
+    if (id !== undefined && state.unreadable('run', project, id)) return { do: 'wait' }
+    return settle(id && state.get('run', project, id)?.value)
   }
 
   async #settleBackup(stored: Stored<InstanceBackup>, last: boolean): Promise<boolean> {
@@ -90,7 +98,7 @@ export class InstanceWork {
     const record = stored.value
     const { project, id } = record
     const entry = savedEntry(state, record)
-    const found = settleBackup(this.#run(project, record.run), entry)
+    const found = this.#by(project, record.run, (run) => settleBackup(run, entry))
     if (found.do === 'wait') return true
     if (found.do === 'missing' && !last) return false
     const settled = found.do === 'close' ? found.state : missingBackup
@@ -119,7 +127,7 @@ export class InstanceWork {
 
   async #settleRemoval(stored: Stored<InstanceBackup>, last: boolean): Promise<boolean> {
     const record = stored.value
-    const found = settleRemoval(this.#run(record.project, record.deleting))
+    const found = this.#by(record.project, record.deleting, settleRemoval)
     if (found.do === 'wait') return true
     if (found.do === 'missing' && !last) return false
     const failed = found.do === 'close' ? found.failed : missingRemoval
@@ -131,7 +139,7 @@ export class InstanceWork {
   async #settleForgetting(stored: Stored<Backup>, last: boolean): Promise<boolean> {
     const { forgetting, ...kept } = stored.value
     const { project, id } = kept
-    const found = settleRemoval(this.#run(project, forgetting))
+    const found = this.#by(project, forgetting, settleRemoval)
     if (found.do === 'wait') return true
     if (found.do === 'missing' && !last) return false
     const gone = found.do === 'close' && !found.failed
@@ -186,7 +194,7 @@ export class InstanceWork {
   async #settleRestore(stored: Stored<Instance>, last: boolean): Promise<boolean> {
     const instance = stored.value
     if (instance.state.is !== 'building') return true
-    const found = settleRestore(this.#run(instance.project, instance.state.run))
+    const found = this.#by(instance.project, instance.state.run, settleRestore)
     if (found.do === 'wait') return true
     if (found.do === 'missing' && !last) return false
     const settled = found.do === 'close' ? found.state : missingRestore
@@ -200,6 +208,7 @@ export class InstanceWork {
     const { busy, ...free } = stored.value
     const backup = busy && state.get('instance_backup', free.project, busy)
     if (backup?.value.state.is === 'open') return true
+    if (busy && state.unreadable('instance_backup', free.project, busy)) return true
     if (!last) return false
     await this.#putInstance(stored, free)
     return true

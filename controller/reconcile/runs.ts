@@ -128,6 +128,11 @@ export class Runs {
         await state.catchUp() // another server may just have made it
         stored = state.get('run', project, id)
       }
+      // Not a run that nobody has: its report is kept for whoever can read it. What else was said comes again with a hello.
+      if (!stored && state.unreadable('run', project, id)) {
+        for (const { reject } of heard) reject?.(new Fault('unreadable', 'the stored run cannot be read'))
+        return
+      }
       const outcome = absorb(
         stored?.value,
         heard,

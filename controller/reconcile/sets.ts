@@ -8,7 +8,7 @@ import { setIdOf, type Member, type SetRecord } from '../../core/set.ts'
 import { put, unchanged } from '../state/documents.ts'
 import { changeRun } from '../use-cases/cancel-run.ts'
 import type { Context } from '../use-cases/context.ts'
-import { startOf } from '../use-cases/functions.ts'
+import { startOf, type Start } from '../use-cases/functions.ts'
 import { createRuns, type StartRequest } from '../use-cases/start-run.ts'
 
 /** Members whose runs are made in one transaction: with a new repository each, four operations of etcd's 128. */
@@ -67,7 +67,7 @@ export class Sets {
     const job = context.state.get('job', set.project, member.job)?.value
     // A job that was deleted since has nothing to do: its member ends at once, and shows that. Members stay where they were
     // pinned, wherever a function may have moved.
-    const { place: _, ...start } = job ? startOf(context, job) : { actions: [] }
+    const { place: _, ...start } = job ? startOf(context, job) : goneOr(context, set, member)
     return {
       project: set.project,
       user: set.user,
@@ -121,6 +121,12 @@ export class Sets {
     return now
   }
 }
+
+/** What is only not to be read has not been done: its member ends as failed. */
+const goneOr = ({ state }: Context, { project }: SetRecord, { job }: Member): Start =>
+  state.unreadable('job', project, job)
+    ? { actions: [], failure: { code: 'job_unreadable', text: `the stored job ${job} cannot be read` } }
+    : { actions: [] }
 
 /** Whether its agent is to stop it already, or will be told when it is heard of again. */
 const isCancelled = (state: RunState): boolean =>

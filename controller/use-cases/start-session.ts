@@ -1,6 +1,14 @@
 import { Fault } from '../../core/fault.ts'
 import { later } from '../../core/clock.ts'
-import { runIdOf, sessionSlot, userSlot, type ProjectId, type SessionId, type Slot } from '../../core/ids.ts'
+import {
+  runIdOf,
+  sessionSlot,
+  userSlot,
+  type JobId,
+  type ProjectId,
+  type SessionId,
+  type Slot,
+} from '../../core/ids.ts'
 import type { Plan, Session } from '../../core/job.ts'
 import type { Epoch } from '../../core/link.ts'
 import type { Reason } from '../../core/run.ts'
@@ -15,7 +23,7 @@ import { clientsOf } from './start-run.ts'
 /**
  * Starts a session now: `session_tag` + 1 and one start record with its members pinned, in one transaction whatever
  * their number; runs follow. The user's key makes it one slot: asked again, the same set comes back. Throws Fault 'not_found', 'conflict'
- * (no members), 'busy' (inside hold_off, or the last start is still under way), 'stale_write' or 'store_down'.
+ * (no members), 'unreadable' (a member), 'busy' (inside hold_off, or the last start is still under way), 'stale_write' or 'store_down'.
  */
 export async function startSession(
   context: Context,
@@ -120,13 +128,20 @@ function membersOf(context: Context, session: Session, tag: number): Member[] {
   const slot = sessionSlot(session.id, tag)
   return session.jobs.flatMap((id) => {
     const job = context.state.get('job', session.project, id)?.value
-    if (!job) return []
+    if (!job) return leftOut(context, session, id)
     return clientsOf(context, job).map((client) => ({
       job: job.id,
       client,
       run: runIdOf(session.project, job.id, client, slot),
     }))
   })
+}
+
+/** Nothing is left out of a start that is to be of all or of none: not to be read is not the same as deleted. */
+function leftOut({ state }: Context, session: Session, id: JobId): [] {
+  if (missingOf(session) === 'abort' && state.unreadable('job', session.project, id))
+    throw new Fault('unreadable', `session ${session.id}: its job ${id} is stored, but cannot be read`)
+  return []
 }
 
 const missingOf = (session: Session): MissingPolicy =>
