@@ -1,5 +1,4 @@
 import type { Decided } from '../../core/autonomy.ts'
-import type { Client } from '../../core/catalogue.ts'
 import type { Clock, Instant } from '../../core/clock.ts'
 import { unreachable } from '../../core/fault.ts'
 import type {
@@ -15,13 +14,11 @@ import type {
 import type { InstanceProbe, InstanceTemplate } from '../../core/instance.ts'
 import type { Epoch, SaidOfAttempt } from '../../core/link.ts'
 import type { Run } from '../../core/run.ts'
-import { setIdOf } from '../../core/set.ts'
 import { isSettled } from '../plan/absorb.ts'
 import type { Leadership } from '../ports/backend.ts'
 import type { Delivery } from '../ports/feed.ts'
 import type { AgentLine } from '../ports/lines.ts'
 import type { Look } from '../state/projection.ts'
-import { every, scoped } from '../state/indexes.ts'
 import type { Context } from '../use-cases/context.ts'
 import { Announcements } from './announcements.ts'
 import { Clients } from './clients.ts'
@@ -36,31 +33,13 @@ import { Schedules } from './schedules.ts'
 import { ServerTime } from './server-time.ts'
 import { Sets } from './sets.ts'
 import { Spreading } from './spreading.ts'
+import { Wakes, type LookKind } from './wakes.ts'
 
 /** Keys looked at together: enough to fill grouped transactions, few enough that none waits long. */
 const looksAtOnce = 256
 
 /** Lines that are written to before others have their turn. */
 const slice = 500
-
-/** What a key says is to be looked at: a stored document, or what hangs on one. */
-type LookKind =
-  | ('run' | 'set' | 'job' | 'session' | 'client' | 'instance' | 'instance_backup' | 'backup')
-  /** The project and client whose databases were told of. */
-  | 'announced'
-  /** The project and job whose finished runs may be too many. */
-  | 'history'
-  /** All finished runs and kept answers. */
-  | 'sweep'
-  /** The list of servers. */
-  | 'servers'
-  /** How many agents each server holds. */
-  | 'spread'
-  /** The project and client whose agent is told how to go on by itself; with a job, of that one. */
-  | 'plans'
-  | 'plan'
-  /** The project and client whose agent tells what it did by itself. */
-  | 'decided'
 
 export interface ReconcilerOptions {
   readonly context: Context
@@ -80,6 +59,7 @@ export interface ReconcilerOptions {
 export class Reconciler implements AsyncDisposable {
   readonly #options: ReconcilerOptions
   readonly #queue: LookQueue
+  readonly #wakes: Wakes
   readonly #runs: Runs
   readonly #sets: Sets
   readonly #schedules: Schedules
@@ -101,6 +81,10 @@ export class Reconciler implements AsyncDisposable {
     this.#time = new ServerTime(() => clock.now(), options.monotonicUs)
     const leads = (): boolean => leadership.epoch() !== undefined
     const epoch = (): ReturnType<Leadership['epoch']> => leadership.epoch()
+    this.#wakes = new Wakes({
+      ...{ state: context.state, lines, server },
+      wake: (kind, project, id) => this.#wake(kind, project, id),
+    })
     this.#runs = new Runs({
       context,
       sealer: context.sealer,
@@ -120,7 +104,7 @@ export class Reconciler implements AsyncDisposable {
     this.#spreading = new Spreading({ context, lines, server })
     this.#plans = new Plans({
       ...{ context, lines },
-      wake: (project, client, job) => this.#wakePlan(project, client, job),
+      wake: (project, client, job) => this.#wakes.plan(project, client, job),
     })
     this.#decided = new DecidedSlots({
       ...{ context, lines, failed },
@@ -129,7 +113,7 @@ export class Reconciler implements AsyncDisposable {
     this.#queue = new LookQueue({ clock, atOnce: looksAtOnce, look: (key) => this.#look(key), failed })
     this.#unsubscribe = [
       context.state.onLook((look) => this.#stateChanged(look)),
-      leadership.onChange(() => this.wakeAll()),
+      leadership.onChange(() => this.#wakes.everything()),
     ]
   }
 
@@ -138,32 +122,16 @@ export class Reconciler implements AsyncDisposable {
     return this.#queue.size
   }
 
-  /** Everything that is not at rest is looked at: at the start, and when leadership came or went. */
+  /** Everything that is not at rest is looked at. For the start; when leadership comes or goes it happens by itself. */
   wakeAll(): void {
-    const { state } = this.#options.context
-    this.#wake('sweep', '', '')
-    for (const { value } of state.where('run', 'open', every)) this.#wake('run', value.project, value.id)
-    for (const { value } of state.where('set', 'open', every))
-      this.#wake('set', value.project, setIdOf(value.session, value.tag))
-    for (const { value } of state.where('job', 'planned', every)) this.#wake('job', value.project, value.id)
-    for (const { value } of state.where('session', 'planned', every))
-      this.#wake('session', value.project, value.id)
-    for (const { value } of state.all('client'))
-      if (value.line.is === 'up') this.#wake('client', value.project, value.id)
-    for (const { value } of state.where('instance_backup', 'open', every))
-      this.#wake('instance_backup', value.project, value.id)
-    for (const { value } of state.where('backup', 'forgetting', every))
-      this.#wake('backup', value.project, value.id)
-    for (const { value } of state.where('instance', 'open', every))
-      this.#wake('instance', value.project, value.id)
-    for (const { value } of state.all('instance')) this.#wake('announced', value.project, value.client)
+    this.#wakes.everything()
   }
 
   lineOpened(line: AgentLine): void {
     this.#options.lines.open(line)
     const { instances = [], templates = [] } = line.hello
     this.announced(line, { instances, templates })
-    this.#wakeRunsOf(line.project, line.client)
+    this.#wakes.runsOf(line.project, line.client)
     this.#wake('plans', line.project, line.client)
     line.send({ type: 'servers', addresses: this.#addresses() })
     for (const held of this.#options.lines.heldOf(line)) this.#settle(line, held.run, held.attempt)
@@ -172,7 +140,7 @@ export class Reconciler implements AsyncDisposable {
   lineClosed(line: AgentLine): void {
     if (!this.#options.lines.close(line)) return
     this.#wake('client', line.project, line.client)
-    this.#wakeRunsOf(line.project, line.client)
+    this.#wakes.runsOf(line.project, line.client)
   }
 
   /** What an agent said of its databases, all of it anew. */
@@ -259,110 +227,16 @@ export class Reconciler implements AsyncDisposable {
     this.#queue.wake(`${kind}/${project}/${id}`)
   }
 
-  #wakeRunsOf(project: ProjectId, client: ClientId): void {
-    for (const { value } of this.#options.context.state.where('run', 'openOfClient', scoped(project, client)))
-      this.#wake('run', project, value.id)
+  #stateChanged(look: Look): void {
+    this.#wakes.changed(look)
+    if (look.kind === 'run') this.#runChanged(look.before?.value, look.after?.value)
   }
 
-  #stateChanged({ kind, project, id, before, after }: Look): void {
-    switch (kind) {
-      case 'run':
-        return this.#runChanged(before?.value, after?.value)
-      case 'set':
-        this.#wake('set', project, id)
-        // A slot of its session may wait for its end.
-        if (after?.value.phase.is === 'ended') this.#wake('session', project, after.value.session)
-        for (const run of this.#options.context.state.where('run', 'set', scoped(project, id)))
-          if (run.value.state.is !== 'finished') this.#wake('run', project, run.value.id)
-        return
-      case 'job':
-        for (const job of [before?.value, after?.value])
-          if (job?.client !== undefined) this.#wakePlan(job.project, job.client, job.id)
-        return this.#wake(kind, project, id)
-      case 'session':
-        return this.#wake(kind, project, id)
-      case 'instance':
-      case 'instance_backup':
-        return this.#wake(kind, project, id)
-      case 'backup':
-        if (after?.value.forgetting !== undefined) this.#wake('backup', project, id)
-        return
-      case 'client':
-        this.#wake('client', project, id)
-        this.#wake('announced', project, id)
-        if (lineOf(before?.value) !== lineOf(after?.value)) this.#wake('spread', '', '')
-        this.#clientChanged(before?.value, after?.value)
-        return this.#wakeRunsOf(project as ProjectId, id as ClientId)
-      case 'server':
-        this.#wake('servers', '', '')
-        this.#wake('spread', '', '')
-        if (after && id === this.#options.server)
-          for (const line of this.#options.lines.all()) this.#wake('client', line.project, line.client)
-        // A server that is gone leaves lines behind, which the leader takes over.
-        if (!after)
-          for (const client of this.#options.context.state.where('client', 'server', id))
-            this.#wake('client', client.value.project, client.value.id)
-        return
-      // Nothing waits for these.
-      case 'foreign':
-      case 'action':
-      case 'repository':
-      case 'token':
-      case 'join':
-      case 'strategy':
-      case 'quota':
-      case 'alias':
-      case 'answer':
-        return
-      default:
-        return unreachable(kind)
-    }
-  }
-
-  /** Its jobs' slots may be the servers' again, or not any more. */
-  #clientChanged(before: Client | undefined, after: Client | undefined): void {
-    const client = after ?? before
-    if (!client || JSON.stringify(before?.line) === JSON.stringify(after?.line)) return
-    for (const { value } of this.#options.context.state.where(
-      'job',
-      'client',
-      scoped(client.project, client.id),
-    ))
-      if (value.plan.next !== undefined) this.#wake('job', value.project, value.id)
-  }
-
-  #wakePlan(project: ProjectId, client: ClientId, job: JobId): void {
-    if (this.#options.lines.line(project, client)) this.#wake('plan', project, `${client} ${job}`)
-  }
-
+  /** An attempt that has just been settled may be forgotten. */
   #runChanged(before: Run | undefined, after: Run | undefined): void {
-    const run = after ?? before
-    if (!run) return
-    this.#wake('run', run.project, run.id)
-    if (run.session && before?.state.is !== after?.state.is)
-      this.#wake('set', run.project, setIdOf(run.session.id, run.session.tag))
-    if (after?.state.is === 'finished' && before?.state.is !== 'finished') {
-      this.#wake('job', run.project, run.job)
-      this.#wake('history', run.project, run.job)
-      this.#wakePlan(run.project, run.client, run.job)
-    }
-    if (before?.state.is !== after?.state.is && (!after || after.state.is === 'finished'))
-      this.#wakeRecordsOf(run)
-    if (before && after && before.state.is !== 'finished' && isSettled(after, before.state.attempt)) {
-      this.committed(after.project, after.client, after.id, before.state.attempt)
-      if (after.state.is === 'finished') this.#options.lines.forget(after.project, after.client, after.id)
-    }
-  }
-
-  /** Whoever waits for the run: it has ended, or is gone. */
-  #wakeRecordsOf({ project, id }: Run): void {
-    const { state } = this.#options.context
-    for (const { value } of state.where('instance_backup', 'run', scoped(project, id)))
-      this.#wake('instance_backup', project, value.id)
-    for (const { value } of state.where('backup', 'forgetting', scoped(project, id)))
-      this.#wake('backup', project, value.id)
-    for (const { value } of state.where('instance', 'run', scoped(project, id)))
-      this.#wake('instance', project, value.id)
+    if (!before || !after || before.state.is === 'finished' || !isSettled(after, before.state.attempt)) return
+    this.committed(after.project, after.client, after.id, before.state.attempt)
+    if (after.state.is === 'finished') this.#options.lines.forget(after.project, after.client, after.id)
   }
 
   /** host:port of every server that takes agents. */
@@ -423,7 +297,3 @@ export class Reconciler implements AsyncDisposable {
     }
   }
 }
-
-/** The server at which a client's line ends. */
-const lineOf = (client: Client | undefined): string | undefined =>
-  client?.line.is === 'up' ? client.line.server : undefined
