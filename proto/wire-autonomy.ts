@@ -1,16 +1,13 @@
-import type { Decided, JobPlan } from '../core/autonomy.ts'
-import { instant } from '../core/clock.ts'
+import { toldAtOnce, type Decided, type JobPlan } from '../core/autonomy.ts'
+import { instant, type Instant } from '../core/clock.ts'
 import { isFault } from '../core/fault.ts'
 import { jobId, runId } from '../core/ids.ts'
 import type { ToAgent } from '../core/link.ts'
-import { skipReasons, type Skip } from '../core/skip.ts'
+import { skipReasons, skipsMax, type Skip } from '../core/skip.ts'
 import type * as wire from './gen/firn/v1/agent.ts'
 import { count, id, present, refuse } from './strict.ts'
 import { scheduleFromJson, scheduleToJson, tasksFromJson, tasksToJson } from './tasks.ts'
 import { accessFromWire, wireFromAccess } from './wire-order.ts'
-
-/** More of them in one message than any agent sends. */
-const toldMax = 1_000
 
 export const wireFromPlan = (plan: JobPlan): wire.Plan => ({
   sequence: plan.sequence,
@@ -58,25 +55,32 @@ export const wireFromDecided = (decided: Decided): wire.Decided => ({
 
 export function decidedFromWire(decided: wire.Decided): Decided {
   const { runs, skips } = decided
-  if (runs.length > toldMax || skips.length > toldMax) refuse(`more than ${toldMax} slots are told of`)
+  if (runs.length > toldAtOnce || skips.length > skipsMax)
+    refuse('more slots are told of than any agent does at once')
   return {
     sequence: count('decided.sequence', decided.sequence),
     job: id(jobId, decided.jobId),
     generation: count('decided.generation', decided.generation),
     ticket: decided.ticket,
-    upTo: instant(count('decided.up_to_ms', decided.upToMs)),
+    upTo: moment('decided.up_to_ms', decided.upToMs),
     runs: runs.map((own) => ({
       run: id(runId, own.runId),
-      slot: instant(count('runs.slot_ms', own.slotMs)),
-      at: instant(count('runs.at_ms', own.atMs)),
+      slot: moment('runs.slot_ms', own.slotMs),
+      at: moment('runs.at_ms', own.atMs),
     })),
     skips: skips.map(skipFromWire),
   }
 }
 
+/** The last one that has a date. */
+const lastMs = 8_640_000_000_000_000
+
+const moment = (field: string, ms: number): Instant =>
+  ms <= lastMs ? instant(count(field, ms)) : refuse(`${field} is no instant`)
+
 const skipFromWire = (skip: wire.SkippedSlots): Skip => ({
-  from: instant(count('skips.from_ms', skip.fromMs)),
-  to: instant(count('skips.to_ms', skip.toMs)),
+  from: moment('skips.from_ms', skip.fromMs),
+  to: moment('skips.to_ms', skip.toMs),
   count: count('skips.count', skip.count),
   ...(skip.more ? { more: true as const } : {}),
   reason: present(

@@ -1,10 +1,10 @@
 import type { Decided } from '../../core/autonomy.ts'
 import { instant, later, type Instant } from '../../core/clock.ts'
-import { isFault } from '../../core/fault.ts'
-import { runIdOf, slotAt, type ClientId, type ProjectId } from '../../core/ids.ts'
+import { Fault, isFault } from '../../core/fault.ts'
+import { runIdOf, slotAt, type ClientId, type ProjectId, type RunId } from '../../core/ids.ts'
 import type { Job } from '../../core/job.ts'
 import type { Run } from '../../core/run.ts'
-import { planAfterTold } from '../plan/autonomy.ts'
+import { planAfterTold, type Told } from '../plan/autonomy.ts'
 import type { AgentLine } from '../ports/lines.ts'
 import { put, unchanged } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
@@ -15,6 +15,9 @@ import type { LineBook } from './line-book.ts'
 
 /** Messages of one line that wait to be written down: an agent sends the next one when the last is noted. */
 const waitingMax = 16
+
+/** So far a server's clock may have been ahead of this one's when an agent went by it. Milliseconds. */
+const aheadMs = 86_400_000
 
 export interface DecidedSlotsOptions {
   readonly context: Context
@@ -55,9 +58,12 @@ export class DecidedSlots {
   }
 
   /** One that is not ours will be no better when it is told again. */
-  #ticket({ project, client }: AgentLine, { job, ticket }: Decided): Ticket | undefined {
+  #ticket({ project, client }: AgentLine, { job, ticket, runs }: Decided): Ticket | undefined {
     const { context, failed } = this.#options
     try {
+      const slot = Math.max(0, ...runs.map((run) => run.slot))
+      if (slot > context.clock.now() + aheadMs)
+        throw new Fault('bad_message', `a slot at ${slot} is yet to come`)
       return openTicket(context.sealer, ticket, { project, client, job })
     } catch (error) {
       if (!isFault(error) && !(error instanceof SyntaxError)) throw error
@@ -68,14 +74,17 @@ export class DecidedSlots {
 
   async #store(ticket: Ticket, decided: Decided): Promise<void> {
     const { context } = this.#options
-    const { project, client, job: id } = ticket
+    const { project, client, job: id, generation } = ticket
     const { state, clock } = context
     await retrying(context, async () => {
-      const stored = state.get('job', project, id)
+      // Of a job that cannot be read the runs are written down all the same: others of this agent wait behind it.
+      const isReadable = !state.unreadable('job', project, id)
+      const stored = isReadable ? state.get('job', project, id) : undefined
       const now = clock.now()
-      const idOf = (slot: Instant) => runIdOf(project, id, client, slotAt(slot))
-      const fresh = decided.runs.filter(({ slot }) => !state.get('run', project, idOf(slot)))
-      const job = stored && jobAfter(stored.value, client, decided, fresh, now)
+      const isStored = (run: RunId): boolean =>
+        state.get('run', project, run) !== undefined || state.unreadable('run', project, run) !== undefined
+      const fresh = decided.runs.filter(({ slot }) => !isStored(runIdOf(project, id, client, slotAt(slot))))
+      const job = stored && jobAfter(stored.value, client, { ...decided, generation }, fresh, now)
       const made = creating(
         fresh.map(({ slot, at }) => ({ run: runOf(ticket, slot, at, now), repositories: [] })),
       )
@@ -91,11 +100,24 @@ export class DecidedSlots {
 /** The same job when nothing of it changes. */
 function jobAfter(job: Job, client: ClientId, decided: Decided, fresh: Decided['runs'], now: Instant): Job {
   if (job.client !== client) return job
-  const { generation, upTo, skips } = decided
+  const { generation } = decided
   const runs = decided.runs.map(({ slot }) => slot).toSorted((a, b) => a - b)
+  // Nobody decides on slots that are yet to come.
+  const upTo = instant(Math.min(decided.upTo, Math.max(now, runs.at(-1) ?? now)))
+  const skips = decided.skips.filter(({ from, to }) => from <= to && to <= upTo)
   const told = { generation, upTo, skips, runs, fresh: fresh.map(({ slot }) => slot) }
-  const plan = planAfterTold(job, told, now)
+  const plan = planAfter(job, told, now)
   return JSON.stringify(plan) === JSON.stringify(job.plan) ? job : { ...job, plan, updatedAt: now }
+}
+
+/** A schedule that this version cannot read stands where it stood: what the agent has run of it is known by its runs. */
+function planAfter(job: Job, told: Told, now: Instant): Job['plan'] {
+  try {
+    return planAfterTold(job, told, now)
+  } catch (error) {
+    if (!isFault(error, 'bad_request')) throw error
+    return job.plan
+  }
 }
 
 /** As it is with its agent: taken, and perhaps over. */

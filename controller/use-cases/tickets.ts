@@ -1,3 +1,4 @@
+import { Fault } from '../../core/fault.ts'
 import type { ClientId, JobId, ProjectId, UserId } from '../../core/ids.ts'
 import type { Run, Task } from '../../core/run.ts'
 import type { Sealer } from './context.ts'
@@ -26,14 +27,15 @@ export const ticketOf = (sealer: Sealer, ticket: Ticket): string =>
   sealer.seal(JSON.stringify({ v: version, ...ticket }), placeOf(ticket))
 
 /**
- * A ticket of this client and job. Throws Fault('forbidden') for one that no server has sealed, or for another client; undefined
- * when a later version made it.
+ * A ticket of this client and job. Throws Fault('forbidden') for one that no server has sealed, or for another client,
+ * 'unsupported' for one of a later version.
  */
 export function openTicket(
   sealer: Sealer,
   sealed: string,
   of: Pick<Ticket, 'project' | 'client' | 'job'>,
-): Ticket | undefined {
+): Ticket {
   const { v, ...ticket } = JSON.parse(sealer.open(sealed, placeOf(of))) as { v: number } & Ticket
-  return v === version ? ticket : undefined
+  if (v !== version) throw new Fault('unsupported', `a ticket of version ${v}`)
+  return ticket
 }
