@@ -74,7 +74,7 @@ export type Line =
   | { readonly is: 'never' }
   /**
    * `alone`: its agent goes on with its jobs by itself when it has lost every server. `settling`: it did, and has not told all of
-   * it yet.
+   * it yet; so of changes since `behind` it has not heard.
    */
   | {
       readonly is: 'up'
@@ -82,8 +82,9 @@ export type Line =
       readonly since: Instant
       readonly alone?: true
       readonly settling?: true
+      readonly behind?: Instant
     }
-  | { readonly is: 'down'; readonly since: Instant; readonly alone?: true }
+  | { readonly is: 'down'; readonly since: Instant; readonly alone?: true; readonly behind?: Instant }
 
 /** An agent's admission, by the SHA-256 of its certificate. */
 export interface Enrolled {

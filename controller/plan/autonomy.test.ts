@@ -68,6 +68,8 @@ describe('slots are left to the agent', () => {
     expect(mayBeBehind(job(), gone, at(100))).toBe(false)
     const back = client({ is: 'up', server, since: at(99), alone: true })
     expect(mayBeBehind(job({ changedAt: at(98) }), back, at(100))).toBe(false)
+    const again = client({ is: 'down', since: at(99), alone: true, behind: at(90) })
+    expect(mayBeBehind(job({ changedAt: at(91) }), again, at(100)), 'back for a moment only').toBe(true)
   })
 })
 

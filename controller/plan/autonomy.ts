@@ -1,4 +1,4 @@
-import type { Client } from '../../core/catalogue.ts'
+import type { Client, Line } from '../../core/catalogue.ts'
 import { instant, later, type Instant } from '../../core/clock.ts'
 import {
   autonomyMs,
@@ -57,7 +57,13 @@ export function heldUntil(job: Job, client: Client | undefined, now: Instant): I
 export function mayBeBehind(job: Job, client: Client | undefined, now: Instant): boolean {
   const line = client?.line
   if (line?.is !== 'down' || heldUntil({ ...job, firn: {} }, client, now) === undefined) return false
-  return job.changedAt !== undefined && job.changedAt > line.since - unnoticedMs && job.version > 1
+  return job.changedAt !== undefined && job.changedAt > (behindSince(line) ?? line.since) && job.version > 1
+}
+
+/** Since when changes of jobs may not have come to the agent of a client whose line was this; undefined: all have. */
+export function behindSince(line: Line): Instant | undefined {
+  if (line.is === 'never') return undefined
+  return line.behind ?? (line.is === 'down' ? later(line.since, -unnoticedMs) : undefined)
 }
 
 /** What an agent is told of a job's schedule, in instants. Undefined: nothing that it could go on with. */

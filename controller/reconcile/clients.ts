@@ -1,10 +1,11 @@
-import { autonomyProtocol } from '../../core/autonomy.ts'
+import { autonomyProtocol, unnoticedMs } from '../../core/autonomy.ts'
 import type { Client, Line } from '../../core/catalogue.ts'
-import type { Instant } from '../../core/clock.ts'
+import { later, type Instant } from '../../core/clock.ts'
 import type { ClientId, ProjectId, ServerId } from '../../core/ids.ts'
 import type { Hello } from '../../core/link.ts'
 import type { InstanceTemplate } from '../../core/instance.ts'
 import { isEnrolled } from '../../core/select.ts'
+import { behindSince } from '../plan/autonomy.ts'
 import type { AgentLine } from '../ports/lines.ts'
 import { put, unchanged } from '../state/documents.ts'
 import type { Context } from '../use-cases/context.ts'
@@ -88,7 +89,7 @@ export class Clients {
     const here = lines.line(client.project, client.id)
     if (here) {
       const since = lines.since(client.project, client.id) ?? context.clock.now()
-      const line = lineOf(here, lines, server, since)
+      const line = lineOf(here, lines, server, { since, before: client.line })
       const templates = announcements.templatesOf(here)
       // The leader takes the lines of a server that is not listed for orphaned: they are told of again once it is.
       const isListed = context.state.get('server', '', server) !== undefined
@@ -101,18 +102,25 @@ export class Clients {
     const ours = client.line.server === server
     const orphaned = this.#options.leads() && !context.state.get('server', '', client.line.server)
     if (!ours && !orphaned) return undefined
-    const { alone } = client.line
-    return { ...client, line: { is: 'down', since: context.clock.now(), ...(alone ? { alone } : {}) } }
+    const { alone, behind } = client.line
+    const more = { ...(alone ? { alone } : {}), ...(behind === undefined ? {} : { behind }) }
+    return { ...client, line: { is: 'down', since: context.clock.now(), ...more } }
   }
 }
 
-function lineOf(line: AgentLine, lines: LineBook, server: ServerId, since: Instant): Line {
+/** What was changed while the agent was away it hears of when it has told all: until then it is as far behind as it was. */
+function lineOf(
+  line: AgentLine,
+  lines: LineBook,
+  server: ServerId,
+  { since, before }: { readonly since: Instant; readonly before: Line },
+): Line {
   const isAlone = line.hello.autonomous === true && line.protocol >= autonomyProtocol
   const isSettling = !lines.isSettled(line)
   return {
     ...{ is: 'up', server, since },
     ...(isAlone || isSettling ? { alone: true } : {}),
-    ...(isSettling ? { settling: true } : {}),
+    ...(isSettling ? { settling: true, behind: behindSince(before) ?? later(since, -unnoticedMs) } : {}),
   }
 }
 

@@ -18,8 +18,10 @@ import type { Run } from '../../core/run.ts'
 import { setIdOf, type SetRecord } from '../../core/set.ts'
 import { aRun, aSession, hourMs, states } from '../../test/support/builders.ts'
 import { eventually } from '../../test/support/eventually.ts'
+import { helloOf } from '../../test/support/line-rig.ts'
 import { ScriptedAgent } from '../../test/support/scripted-agent.ts'
 import { memoryStore } from '../memory/backend.ts'
+import type { AgentLine } from '../ports/lines.ts'
 import { put, ref } from '../state/documents.ts'
 import { State } from '../state/state.ts'
 import { cancelRun } from '../use-cases/cancel-run.ts'
@@ -311,6 +313,39 @@ describe('a session', () => {
     await expect(
       startSession(server.context, caller, sessionId('web'), { key: 'other' }),
     ).rejects.toMatchObject({ code: 'busy' })
+  })
+})
+
+describe('an agent that comes back and goes before it has told what it did by itself', () => {
+  it('is as far behind as it was', async () => {
+    const { server } = await world()
+    const lineNow = () => server.state.get('client', project, 'n1')!.value.line
+    const line = (decided: boolean): AgentLine => ({
+      ...{ project, client: clientId('n1'), fingerprint: 'f', protocol: protocolNow },
+      hello: { ...helloOf('n1'), autonomous: true, ...(decided ? { decided: true as const } : {}) },
+      send: () => true,
+      close: () => undefined,
+    })
+    const first = line(false)
+    server.reconciler.lineOpened(first)
+    await eventually(() => lineNow().is === 'up')
+    server.reconciler.lineClosed(first)
+    const gone = await eventually(() => {
+      const now = lineNow()
+      if (now.is !== 'down') throw new Error(now.is)
+      return now
+    })
+    const second = line(true)
+    server.reconciler.lineOpened(second)
+    await eventually(() => lineNow().is === 'up')
+    server.reconciler.lineClosed(second)
+    await eventually(() => lineNow().is === 'down')
+    expect(lineNow()).toMatchObject({ alone: true, behind: later(gone.since, -30_000) })
+    const third = line(true)
+    server.reconciler.lineOpened(third)
+    await eventually(() => lineNow().is === 'up')
+    server.reconciler.settled(third, 1)
+    await eventually(() => expect(lineNow()).not.toHaveProperty('behind'))
   })
 })
 
