@@ -76,6 +76,22 @@ describe('an agent that has lost every server', () => {
     expect(rig.desk.hello()).not.toHaveProperty('decided')
   })
 
+  it('goes on with no job that the servers did not speak of when it was back', async () => {
+    await using rig = deskRig()
+    rig.desk.welcomed('s', 2)
+    told(rig)
+    told(rig, plan({}, { sequence: 2, job: jobId('job2') }))
+    rig.desk.lost('cut')
+    rig.desk.welcomed('s', 2)
+    told(rig, plan({}, { job: jobId('job2') }))
+    await listen(rig)
+    await pass(rig, 20_000)
+    rig.desk.lost('cut again')
+    await pass(rig, 65_000)
+    const jobs = rig.journal.entries.flatMap((entry) => (entry.type === 'accepted' ? [entry.order.job] : []))
+    expect(new Set(jobs)).toEqual(new Set([jobId('job2')]))
+  })
+
   it('leaves what fell due before its grace was over to the servers, and counts it as started', async () => {
     await using rig = deskRig()
     rig.desk.welcomed('s', 2)

@@ -38,6 +38,8 @@ const lookMs = 30_000
 const stepsMax = 16
 /** Runs that no server knows of; more are not started. */
 const untoldMax = 5_000
+/** Servers that have been told all speak of each job that is to go on, within this time. Milliseconds. */
+const spokenOfMs = 15_000
 /** A hello may be this old when its answer comes. Milliseconds. */
 const greetingMs = 15_000
 /** Its own orders are never late. Milliseconds. */
@@ -97,7 +99,7 @@ export class Autonomy {
     this.#lostAt = undefined
     this.#sequences.clear()
     this.#retries.clear()
-    if (protocol >= autonomyProtocol) void this.#tellAll(this.#phase.signal)
+    void this.#settleIn(protocol, this.#phase.signal)
   }
 
   lost(): void {
@@ -270,6 +272,14 @@ export class Autonomy {
       if (held.job === job && !held.outcome) open.add(held.run)
     for (const { order } of this.#retries.values()) if (order.job === job) open.add(order.run)
     return open.size
+  }
+
+  /** Tells what there is to tell; what the servers do not speak of then has been stopped or deleted meanwhile. */
+  async #settleIn(protocol: number, signal: AbortSignal): Promise<void> {
+    if (protocol >= autonomyProtocol) await this.#tellAll(signal)
+    await this.#parts.clock.sleep(spokenOfMs, signal).catch(() => undefined)
+    if (signal.aborted) return
+    for (const job of this.#jobs.keys()) if (!this.#sequences.has(job)) this.#forget(job)
   }
 
   async #tellAll(signal: AbortSignal): Promise<void> {
