@@ -15,7 +15,7 @@ import { accessOf } from '../use-cases/repositories.ts'
 import { loadOfJob } from '../use-cases/schedule-load.ts'
 import type { LineBook } from './line-book.ts'
 
-/** A plan that was not acknowledged is sent again after this. Milliseconds. */
+/** A plan that was not acknowledged is sent again after this, then after twice as long, and so on. Milliseconds. */
 const againMs = 10_000
 /** One that has not changed for so long is sent all the same: it tells what the time is. Milliseconds. */
 const dailyMs = 86_400_000
@@ -27,6 +27,8 @@ interface Sent {
   readonly at: Instant
   /** All that it says but its time; empty: that there is none. */
   readonly text: string
+  /** How often it was sent before. */
+  readonly tries: number
   acknowledged: boolean
 }
 
@@ -87,14 +89,14 @@ export class Plans {
     const plan = this.#planOf(line, id, now)
     if (!plan && !before) return undefined
     const text = plan ? textOf(plan) : ''
-    if (before?.text === text) {
-      const due = later(before.at, before.acknowledged ? dailyMs : againMs)
-      if (due > now) return due
-    }
-    const sequence = ++this.#sequence
-    all.set(id, { sequence, at: now, text, acknowledged: false })
+    const again = before?.text === text ? before : undefined
+    const due = again && dueAgain(again)
+    if (due !== undefined && due > now) return due
+    const sent = { sequence: ++this.#sequence, at: now, text, tries: triesAfter(again), acknowledged: false }
+    all.set(id, sent)
+    const { sequence } = sent
     line.send(plan ? { type: 'plan', plan: { ...plan, sequence } } : { type: 'unplan', sequence, job: id })
-    return later(now, againMs)
+    return dueAgain(sent)
   }
 
   #planOf({ project, client }: AgentLine, id: JobId, now: Instant): JobPlan | undefined {
@@ -158,6 +160,12 @@ export class Plans {
     return fresh
   }
 }
+
+const dueAgain = ({ at, tries, acknowledged }: Sent): Instant =>
+  later(at, acknowledged ? dailyMs : Math.min(dailyMs, againMs * 2 ** tries))
+
+/** One that was acknowledged is sent for the time only: it begins anew. */
+const triesAfter = (again: Sent | undefined): number => (again && !again.acknowledged ? again.tries + 1 : 0)
 
 const textOf = ({ generation, schedule, tasks, repositories, runMs }: JobPlan): string =>
   JSON.stringify([
