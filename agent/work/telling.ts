@@ -4,8 +4,9 @@ import type { ToServer } from '../../core/link.ts'
 
 type Say = (message: Extract<ToServer, { type: 'decided' | 'settled' }>) => void
 
-/** What has no answer is said again after this. Milliseconds: a server writes it down first. */
+/** What has no answer is said again after this, then after twice as long, up to the most. Milliseconds: a server writes it down first. */
 const againMs = 5_000
+const againMostMs = 60_000
 
 /**
  * Tells a server, one message after the other, what was decided without any; each until it is noted. Numbers grow over the
@@ -28,10 +29,10 @@ export class Telling {
     const noted = new AbortController()
     this.#waiting = { sequence, noted: () => noted.abort() }
     const ends = AbortSignal.any([signal, noted.signal])
-    while (!noted.signal.aborted) {
+    for (let pauseMs = againMs; !noted.signal.aborted; pauseMs = Math.min(2 * pauseMs, againMostMs)) {
       signal.throwIfAborted()
       this.#send(page ? { type: 'decided', decided: { ...page, sequence } } : { type: 'settled', sequence })
-      await this.#clock.sleep(againMs, ends).catch(() => undefined)
+      await this.#clock.sleep(pauseMs, ends).catch(() => undefined)
     }
   }
 

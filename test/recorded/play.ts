@@ -1,8 +1,8 @@
 // What is done to a stack so that every kind of document is there, and runs are in every state that they can be in.
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stack } from '../../scripts/up/stack.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** A document of whatever shape. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -30,14 +30,8 @@ class Player {
     return text === '' ? undefined : JSON.parse(text)
   }
 
-  async until<T>(what: string, look: () => Promise<T | false | undefined>): Promise<T> {
-    const late = performance.now() + waitMs
-    for (;;) {
-      const seen = await look()
-      if (seen !== false && seen !== undefined) return seen
-      if (performance.now() > late) throw new Error(`never came: ${what}`)
-      await sleep(100)
-    }
+  until<T>(look: () => Promise<T | false | undefined>): Promise<Exclude<T, false | null | undefined>> {
+    return eventually(look, { withinMs: waitMs, everyMs: 100 })
   }
 
   async job(id: string, client: string, actions: readonly object[], more: object = {}): Promise<string> {
@@ -51,7 +45,7 @@ class Player {
   }
 
   untilState(run: string, ...states: string[]): Promise<Loose> {
-    return this.until(`${run} ${states.join()}`, async () => {
+    return this.until(async () => {
       const seen = await this.ask('GET', `/v1/runs/${run}`)
       return states.includes(seen.state) && seen
     })
@@ -88,7 +82,7 @@ async function files(player: Player, folder: string): Promise<void> {
   })
   await player.ask('PUT', `/v1/sessions/${ended.session_id}/jobs/docs`)
   await player.ask('POST', `/v1/sessions/${ended.session_id}/start`)
-  await player.until('the end of a set', async () => {
+  await player.until(async () => {
     const { sets } = await player.ask('GET', '/v1/sets')
     return sets.some(({ phase }: Loose) => phase === 'ended')
   })
@@ -100,21 +94,21 @@ async function files(player: Player, folder: string): Promise<void> {
 /** A backup of a database, a database made from it, and where such backups go. */
 async function databases(player: Player): Promise<void> {
   const trove = '/v1.0/main'
-  const orders = await player.until('a database', async () => {
+  const orders = await player.until(async () => {
     const { instances } = await player.ask('GET', `${trove}/instances`)
     return instances[0]
   })
   const { backup } = await player.ask('POST', `${trove}/backups`, {
     backup: { instance: orders.id, name: 'orders' },
   })
-  await player.until('a backup of a database', async () => {
+  await player.until(async () => {
     const seen = await player.ask('GET', `${trove}/backups/${backup.id}`)
     return seen.backup.status === 'COMPLETED'
   })
   await player.ask('POST', `${trove}/instances`, {
     instance: { name: 'copy', flavorRef: '1', volume: { size: 1 }, restorePoint: { backupRef: backup.id } },
   })
-  await player.until('a database made from a backup', async () => {
+  await player.until(async () => {
     const { instances } = await player.ask('GET', `${trove}/instances`)
     return instances.length === 2 && instances.every(({ status }: Loose) => status === 'ACTIVE')
   })
@@ -159,7 +153,7 @@ async function underWay(player: Player, stack: Stack): Promise<void> {
   for (const run of [await player.run('long-1'), await player.run('long-2'), stuck])
     await player.untilState(run, 'running')
   const again = await player.run('again-1')
-  await player.until('a second try', async () => {
+  await player.until(async () => {
     const seen = await player.ask('GET', `/v1/runs/${again}`)
     return seen.state === 'waiting' && seen.attempt === 2
   })
@@ -174,7 +168,7 @@ async function underWay(player: Player, stack: Stack): Promise<void> {
   for (const job of ['member-1', 'member-2'])
     await player.ask('PUT', `/v1/sessions/${made.session_id}/jobs/${job}`)
   await player.ask('POST', `/v1/sessions/${made.session_id}/start`)
-  await player.until('an armed run', async () => {
+  await player.until(async () => {
     const { runs } = await player.ask('GET', '/v1/runs?limit=100')
     return ['armed', 'unknown'].every((state) => runs.some((run: Loose) => run.state === state))
   })
